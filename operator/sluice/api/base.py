@@ -1,0 +1,79 @@
+"""What all API models share."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+GROUP = "sluice.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "ModelDeployment"
+PLURAL = "modeldeployments"
+
+DURATION_PATTERN = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+
+
+class ApiModel(BaseModel):
+    """An immutable part of the API; Python names are snake_case, Kubernetes names camelCase."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+    def to_kubernetes(self) -> dict[str, Any]:
+        """Return the JSON form, without the fields that say nothing."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def cel(rule: str, message: str) -> dict[str, str]:
+    """Return one CEL rule of the schema; the message says what to write instead."""
+    return {"rule": rule, "message": message}
+
+
+def validations(*rules: dict[str, str]) -> dict[str, Any]:
+    """Return the schema extension that carries CEL rules."""
+    return {"x-kubernetes-validations": list(rules)}
+
+
+def parse_duration(text: object) -> object:
+    """Turn `1h30m`, `10m` or `45s` into a timedelta.
+
+    Raises:
+        ValueError: the text is not of that form.
+    """
+    if not isinstance(text, str):
+        return text
+    found = re.fullmatch(DURATION_PATTERN, text)
+    if not found or not text:
+        raise ValueError(f"{text!r} is not a duration: write for example 45s, 10m or 1h30m")
+    hours, minutes, seconds = (int((part or "0x")[:-1]) for part in found.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a timedelta as `1h30m`; the inverse of `parse_duration` for whole seconds."""
+    total = int(value.total_seconds())
+    parts = ((total // 3600, "h"), (total % 3600 // 60, "m"), (total % 60, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "minLength": 2, "maxLength": 20}),
+]
+
+# Kubernetes writes times in whole seconds, UTC; ours need milliseconds, which RFC 3339 allows.
+Time = Annotated[
+    AwareDatetime,
+    PlainSerializer(lambda t: t.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]

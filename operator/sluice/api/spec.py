@@ -1,0 +1,310 @@
+"""What a user writes: the `spec` of a ModelDeployment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from sluice.api.base import ApiModel, Duration, Name, cel, validations
+
+Quantity = Annotated[
+    str,
+    Field(coerce_numbers_to_str=True),
+    WithJsonSchema({"x-kubernetes-int-or-string": True}),
+]
+
+
+class NotBuiltYet(ApiModel):
+    """A place kept free in the API; a rule beside it refuses it with a sentence."""
+
+    model_config = ApiModel.model_config | {"json_schema_extra": {"x-kubernetes-preserve-unknown-fields": True}}
+
+
+class ModelSource(ApiModel):
+    """Where the model comes from."""
+
+    uri: str = Field(
+        max_length=500,
+        description="models:/NAME@ALIAS follows an alias of the MLflow registry; models:/NAME/VERSION stays at one.",
+        json_schema_extra=validations(
+            cel(
+                r"self.matches('^models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)$')",
+                "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number, "
+                "for example models:/penguins@champion or models:/penguins/7",
+            )
+        ),
+    )
+
+
+class ResourceRequirements(ApiModel):
+    """Compute resources, as in any container."""
+
+    requests: dict[str, Quantity] = Field(default_factory=lambda: {"cpu": "100m", "memory": "256Mi"})
+    limits: dict[str, Quantity] = Field(default_factory=lambda: {"memory": "1Gi"})
+
+
+class Server(ApiModel):
+    """How the model server runs; a change of any of this is a new revision."""
+
+    image: str | None = Field(
+        default=None, min_length=1, max_length=500, description="The model server's image; default: the operator's."
+    )
+    workers: int = Field(default=1, ge=1, le=64, description="Processes; about the CPU limit.")
+    threads: int = Field(default=4, ge=1, le=64, description="Threads of each process.")
+    resources: ResourceRequirements = ResourceRequirements()
+    trust_pickle: bool = Field(
+        default=False, description="Load pickled models too. Only for artifacts you trust: a pickle runs code."
+    )
+
+
+class GatewayRef(ApiModel):
+    """The Gateway (gateway.networking.k8s.io) that the route attaches to."""
+
+    name: Name
+    namespace: Name | None = Field(default=None, description="Default: the ModelDeployment's own.")
+
+
+Hostname = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+
+
+class Traffic(ApiModel):
+    """Where requests come in."""
+
+    gateway: GatewayRef | None = None
+    hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
+    path_prefix: str = Field(
+        default="/", max_length=200, pattern=r"^/[A-Za-z0-9/_.~-]*$", description="Removed before the model server."
+    )
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.gateway)",
+                "traffic without a gateway is not built yet: name a Gateway in traffic.gateway.name",
+            )
+        )
+    }
+
+
+class Pause(ApiModel):
+    """Wait for a time."""
+
+    duration: Duration | None = Field(default=None, description="For example 45s, 10m or 1h30m.")
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.duration)",
+                "a pause without a duration is not built yet: write for example pause: {duration: 10m}",
+            )
+        )
+    }
+
+
+class StepAnalysis(ApiModel):
+    """Wait until every metric is proven safe; margins given here replace the metric's own at this step."""
+
+    margin_absolute: float | None = Field(default=None, gt=0, lt=1)
+    margin_ratio: float | None = Field(default=None, ge=1, le=100)
+    min_requests: int | None = Field(default=None, ge=1, le=10_000_000)
+
+
+class Step(ApiModel):
+    """One step of a canary: exactly one of its fields."""
+
+    set_weight: int | None = Field(default=None, ge=1, le=100, description="Percent of the traffic for the candidate.")
+    pause: Pause | None = None
+    analysis: StepAnalysis | None = None
+    mirror: NotBuiltYet | None = None
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel("!has(self.mirror)", "a mirror step is not built yet: remove it"),
+            cel(
+                "[has(self.setWeight), has(self.pause), has(self.analysis), has(self.mirror)].filter(x, x).size() == 1",
+                "a step is exactly one of setWeight, pause and analysis: write each as an item of its own",
+            ),
+        )
+    }
+
+    @property
+    def title(self) -> str:
+        """Say in a few letters what the step does, for status and messages."""
+        if self.set_weight is not None:
+            return f"setWeight {self.set_weight}"
+        if self.pause is not None:
+            return "pause"
+        return "analysis"
+
+
+DEFAULT_STEPS = (
+    Step(set_weight=10),
+    Step(analysis=StepAnalysis(margin_absolute=0.02)),
+    Step(set_weight=50),
+    Step(analysis=StepAnalysis()),
+)
+
+
+class Canary(ApiModel):
+    """A small random share of the traffic first, then step by step everyone."""
+
+    steps: tuple[Step, ...] = Field(
+        default=DEFAULT_STEPS,
+        min_length=1,
+        max_length=50,
+        json_schema_extra=validations(
+            cel(
+                "self.filter(s, has(s.setWeight)).map(s, s.setWeight).isSorted()",
+                "the weights of the steps must rise: order the setWeight steps from the smallest to the largest",
+            ),
+            cel(
+                "has(self[0].setWeight)",
+                "the first step must be a setWeight: without traffic a pause or an analysis sees nothing",
+            ),
+        ),
+    )
+
+
+STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
+
+
+class Strategy(ApiModel):
+    """How a new revision takes over: exactly one of its fields."""
+
+    canary: Canary | None = None
+    blue_green: NotBuiltYet | None = None
+    shadow: NotBuiltYet | None = None
+    ab_test: NotBuiltYet | None = None
+    recreate: NotBuiltYet | None = None
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                f"[{', '.join(f'has(self.{name})' for name in STRATEGIES)}].filter(x, x).size() == 1",
+                f"a strategy is exactly one of {', '.join(STRATEGIES)}: write for example strategy: {{canary: {{}}}}",
+            ),
+            *(
+                cel(f"!has(self.{name})", f"strategy {name} is not built yet: use canary")
+                for name in STRATEGIES
+                if name != "canary"
+            ),
+        )
+    }
+
+    @property
+    def kind(self) -> str:
+        """Return the discriminator: the name of the one field that is set."""
+        return next(name for name, value in self.to_kubernetes().items() if value is not None)
+
+
+class ErrorRate(ApiModel):
+    """Tolerated: a candidate's rate up to max(marginRatio x stable's, stable's + marginAbsolute)."""
+
+    margin_ratio: float = Field(default=1.25, ge=1, le=100)
+    margin_absolute: float = Field(default=0.005, gt=0, lt=1)
+
+
+class Metric(ApiModel):
+    """One health metric: a name and exactly one kind."""
+
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    error_rate: ErrorRate | None = None
+    latency: NotBuiltYet | None = None
+    accuracy: NotBuiltYet | None = None
+    prometheus: NotBuiltYet | None = None
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "!has(self.latency) && !has(self.accuracy) && !has(self.prometheus)",
+                "of the metrics only errorRate is built yet: remove the others",
+            ),
+            cel("has(self.errorRate)", "a metric needs its kind: write for example errorRate: {}"),
+        )
+    }
+
+
+class Alpha(ApiModel):
+    """Bounds on the probability of a wrong verdict, over the whole rollout."""
+
+    harm: float = Field(default=0.05, gt=0, le=0.5, description="Rolling back a version that is within the margin.")
+    safe: float = Field(default=0.05, gt=0, le=0.5, description="Passing a version that is outside of it.")
+
+
+class OnInconclusive(StrEnum):
+    """What happens when an analysis step's deadline passes without a proof of either."""
+
+    PAUSE = "Pause"
+
+
+DEFAULT_METRICS = (Metric(name="errors", error_rate=ErrorRate()),)
+
+
+class Analysis(ApiModel):
+    """How health is judged."""
+
+    alpha: Alpha = Alpha()
+    min_requests: int = Field(
+        default=100, ge=1, le=10_000_000, description="Requests a candidate must answer at a weight to pass a step."
+    )
+    on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
+    metrics: tuple[Metric, ...] = Field(
+        default=DEFAULT_METRICS,
+        min_length=1,
+        max_length=1,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+
+
+class Autoscaling(NotBuiltYet):
+    """Kept free for horizontal autoscaling per revision."""
+
+
+class ModelDeploymentSpec(ApiModel):
+    """The desired state."""
+
+    model: ModelSource
+    server: Server = Server()
+    replicas: int | None = Field(default=None, ge=0, le=1000, description="Pods of the stable revision; default 1.")
+    autoscaling: Autoscaling | None = None
+    traffic: Traffic | None = None
+    strategy: Strategy = Strategy(canary=Canary())
+    analysis: Analysis = Analysis()
+    paused: bool = Field(default=False, description="Stop forward motion; harm still rolls back.")
+    progress_deadline_seconds: int = Field(
+        default=600, ge=1, le=604_800, description="For each step: to become ready, or to reach a verdict."
+    )
+    scale_down_delay_seconds: int = Field(
+        default=30, ge=0, le=604_800, description="How long the old revision stays warm after a promotion."
+    )
+    revision_history_limit: int = Field(default=5, ge=0, le=100, description="Old revisions kept, scaled to zero.")
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.traffic)",
+                "traffic is missing: name the Gateway that requests come through in traffic.gateway.name",
+            ),
+            cel("!has(self.autoscaling)", "autoscaling is not built yet: set replicas"),
+        )
+    }
+
+    @property
+    def desired_replicas(self) -> int:
+        """Pods of the stable revision."""
+        return 1 if self.replicas is None else self.replicas
+
+
+Approval = Literal["promote", "abort", "retry"]
+
+
+def parse_spec(raw: dict[str, Any]) -> ModelDeploymentSpec:
+    """Read the spec of an object that the API server has accepted.
+
+    Raises:
+        pydantic.ValidationError: the object does not fit, for example one stored before a rule existed.
+    """
+    return ModelDeploymentSpec.model_validate(raw)
