@@ -1,0 +1,124 @@
+"""Everything `decide` may know about the world: frozen, and free of Kubernetes' own formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model version of the registry, pinned."""
+
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """Why the registry gave no version.
+
+    `reason` is CamelCase for a condition; `message` is a sentence that says what to do.
+    """
+
+    reason: str
+    message: str
+
+
+class Severity(StrEnum):
+    """Whether waiting can help."""
+
+    FATAL = "fatal"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a pod does not get ready, or did not stay so."""
+
+    severity: Severity
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Cumulative counts of one container run: requests assigned at random, and those of them that ended in a 5xx."""
+
+    start: str
+    requests: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod of a revision."""
+
+    uid: str
+    name: str
+    ready: bool
+    terminating: bool = False
+    address: str | None = None
+    restarts: int = 0
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True)
+class RevisionState:
+    """What runs for one revision."""
+
+    name: str
+    replicas: int = 0
+    pods: tuple[Pod, ...] = ()
+    trouble: Trouble | None = None
+
+    @property
+    def ready(self) -> int:
+        """Pods that can take traffic."""
+        return sum(pod.ready and not pod.terminating for pod in self.pods)
+
+
+@dataclass(frozen=True)
+class RouteState:
+    """The HTTPRoute as it stands; weights by revision in percent. `accepted` is None until the gateway answered."""
+
+    weights: Mapping[str, int]
+    accepted: bool | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """What one look at the pods' counters gave: by pod UID, and the pods that did not answer, with why."""
+
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A one-shot action that a user wrote as an annotation, bound to a revision."""
+
+    action: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All of it, at one moment."""
+
+    generation: int
+    model: ResolvedModel | Unresolved
+    server_image: str
+    revisions: Mapping[str, RevisionState] = field(default_factory=dict)
+    route: RouteState | None = None
+    gateway_problem: str | None = None
+    scrape: Scrape = Scrape()
+    wish: Wish | None = None
+
+    def revision(self, name: str) -> RevisionState:
+        """Return the state of a revision; one of which nothing exists has no pods."""
+        return self.revisions.get(name, RevisionState(name))

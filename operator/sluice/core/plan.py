@@ -1,0 +1,48 @@
+"""What `decide` wants: abstract, rendered into objects by the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sluice.api.status import ModelDeploymentStatus, Revision
+
+
+class EventType(StrEnum):
+    """The two types of a Kubernetes Event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, for `kubectl describe`."""
+
+    type: EventType
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The state of the world that should be, and when to look again.
+
+    Attributes:
+        status: facts and the words for people.
+        scale: pods wanted by revision; a revision not named here keeps its objects as they are.
+        freeze: revisions whose pod template must exist before they are scaled.
+        split: percent of the traffic by revision, sums to 100; None: there must be no route.
+        forget: revisions whose objects can go.
+        events: to be told once, in order.
+        requeue_after: seconds until the next look if nothing wakes the controller before.
+    """
+
+    status: ModelDeploymentStatus
+    scale: Mapping[str, int] = field(default_factory=dict)
+    freeze: tuple[Revision, ...] = ()
+    split: Mapping[str, int] | None = None
+    forget: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    requeue_after: float = 300.0
