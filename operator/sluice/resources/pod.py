@@ -1,0 +1,143 @@
+"""The pod of a revision: fetch and verify the model, then serve it, under the restricted pod security standard."""
+
+from __future__ import annotations
+
+from sluice.api.spec import Server
+from sluice.api.status import Revision
+from sluice.resources.naming import ANNOTATION_DIGEST, ANNOTATION_MODEL, Manifest, labels, selector
+
+HTTP_PORT = 8080
+METRICS_PORT = 9090
+MODEL_DIR = "/model"
+TMP_DIR = "/tmp"  # noqa: S108: inside the container, an emptyDir of its own
+USER = 65532
+
+# Longer than a gateway needs to hear that an endpoint is gone; gunicorn closes its listeners at once on SIGTERM.
+PRE_STOP_SECONDS = 8
+# preStop, plus the server's 30 s to finish what it has begun, plus room to exit.
+TERMINATION_SECONDS = 45
+START_SECONDS = 300  # a large model takes long to load and warm up; the step's deadline decides before that
+
+MODEL_SIZE_LIMIT = "8Gi"
+TMP_SIZE_LIMIT = "256Mi"
+
+SECURITY: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def pod_template(*, name: str, revision: Revision, server: Server, tracking_uri: str) -> Manifest:
+    """Render the pods of a revision. Done once and then frozen: a newer operator must not re-roll what runs."""
+    return {
+        "metadata": {
+            "labels": labels(name, revision.name),
+            "annotations": {
+                "kubectl.kubernetes.io/default-container": "server",
+                ANNOTATION_MODEL: f"{revision.model_name}/{revision.model_version}",
+                ANNOTATION_DIGEST: revision.digest,
+            },
+        },
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": TERMINATION_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": selector(name, revision.name)},
+                }
+            ],
+            "initContainers": [_fetch(revision, server, tracking_uri)],
+            "containers": [_serve(revision, server)],
+            "volumes": [
+                {"name": "model", "emptyDir": {"sizeLimit": MODEL_SIZE_LIMIT}},
+                {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": TMP_SIZE_LIMIT}},
+            ],
+        },
+    }
+
+
+def _fetch(revision: Revision, server: Server, tracking_uri: str) -> Manifest:
+    # The same resources as the server: a pod is charged the larger of the two, so it costs nothing.
+    return {
+        "name": "fetch-model",
+        "image": revision.image,
+        "command": ["python", "-m", "sluice_server.fetch"],
+        "env": _env(
+            MLFLOW_TRACKING_URI=tracking_uri,
+            SLUICE_MODEL_NAME=revision.model_name,
+            SLUICE_MODEL_VERSION=revision.model_version,
+            SLUICE_MODEL_DIGEST=revision.digest,
+            SLUICE_MODEL_DIR=MODEL_DIR,
+            HOME=TMP_DIR,
+        ),
+        "resources": server.resources.to_kubernetes(),
+        "terminationMessagePolicy": "File",
+        "securityContext": SECURITY,
+        "volumeMounts": _mounts(read_only_model=False),
+    }
+
+
+def _serve(revision: Revision, server: Server) -> Manifest:
+    return {
+        "name": "server",
+        "image": revision.image,
+        "command": ["python", "-m", "sluice_server"],
+        "env": _env(
+            SLUICE_MODEL_DIR=MODEL_DIR,
+            SLUICE_MODEL_NAME=revision.model_name,
+            SLUICE_MODEL_VERSION=revision.model_version,
+            SLUICE_REVISION=revision.name,
+            SLUICE_WORKERS=str(server.workers),
+            SLUICE_THREADS=str(server.threads),
+            SLUICE_TRUST_PICKLE=str(server.trust_pickle).lower(),
+            OMP_NUM_THREADS="1",
+            HOME=TMP_DIR,
+        ),
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "resources": server.resources.to_kubernetes(),
+        # A second's rhythm: how fast a new version takes over, and how fast a broken pod is out.
+        "startupProbe": _probe("/readyz", period=1, failures=START_SECONDS),
+        "readinessProbe": _probe("/readyz", period=1, failures=3),
+        "livenessProbe": _probe("/healthz", period=5, failures=6, timeout=5),
+        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": SECURITY,
+        "volumeMounts": _mounts(read_only_model=True),
+    }
+
+
+def _env(**variables: str) -> list[Manifest]:
+    return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def _mounts(*, read_only_model: bool) -> list[Manifest]:
+    return [
+        {"name": "model", "mountPath": MODEL_DIR, "readOnly": read_only_model},
+        {"name": "tmp", "mountPath": TMP_DIR},
+    ]
+
+
+def _probe(path: str, *, period: int, failures: int, timeout: int = 2) -> Manifest:
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "periodSeconds": period,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
+    }

@@ -1,0 +1,28 @@
+"""The Service of a revision: what a route points to."""
+
+from __future__ import annotations
+
+from sluice.resources.naming import Manifest, labels, metadata, object_name, selector
+
+PORT = 80
+
+
+def service(*, name: str, namespace: str, revision_name: str, owner: Manifest) -> Manifest:
+    """Give one revision's ready pods an address."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            name=object_name(name, revision_name),
+            namespace=namespace,
+            labels=labels(name, revision_name),
+            owner=owner,
+        ),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector(name, revision_name),
+            "ports": [
+                {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"},
+            ],
+        },
+    }

@@ -1,0 +1,115 @@
+"""Traffic through a Gateway API HTTPRoute that Sluice owns whole.
+
+Every backendRef carries a filter of its own, even when there is only one: it names the revision in the answer, it
+makes Envoy Gateway build one weighted cluster per revision (without it, one revision's failures spill over to the
+other), and a change of weight stays a change of weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sluice.api.spec import Traffic
+from sluice.resources.naming import Manifest, metadata, object_name, owned_labels
+from sluice.resources.service import PORT
+from sluice.traffic.gateway_status import read
+
+__all__ = ["differences", "drifted", "read", "render"]
+
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+API_VERSION = f"{GATEWAY_GROUP}/v1"
+KIND = "HTTPRoute"
+
+HEADER_REVISION = "x-sluice-revision"
+HEADER_ASSIGNMENT = "x-sluice-assignment"
+
+
+def render(*, name: str, namespace: str, owner: Manifest, traffic: Traffic, split: Mapping[str, int]) -> Manifest:
+    """Render the route that gives every revision its percent of the traffic; those with none are left out.
+
+    Everything the API server would fill in is written out, so that what is read back can be compared.
+
+    Raises:
+        ValueError: no gateway, or no revision with a weight above zero; an empty route would answer 500 to everyone.
+    """
+    if traffic.gateway is None:
+        raise ValueError("a route needs a gateway: set traffic.gateway.name")
+    backends = [_backend(name, revision, weight) for revision, weight in split.items() if weight > 0]
+    if not backends:
+        raise ValueError("a route needs a revision with a weight above zero")
+    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": traffic.gateway.name}
+    if traffic.gateway.namespace is not None:
+        parent["namespace"] = traffic.gateway.namespace
+    spec: Manifest = {
+        "parentRefs": [parent],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": _prefix(traffic)}}],
+                "filters": _filters(traffic),
+                "backendRefs": backends,
+            }
+        ],
+    }
+    if traffic.hostnames:
+        spec["hostnames"] = list(traffic.hostnames)
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": metadata(name=name, namespace=namespace, labels=owned_labels(name), owner=owner),
+        "spec": spec,
+    }
+
+
+def differences(desired: Manifest, live: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the fields of the spec in which the live route is not the desired one; empty when it is."""
+    return tuple(_differences("spec", desired.get("spec"), live.get("spec")))
+
+
+def drifted(desired: Manifest, live: Mapping[str, Any]) -> bool:
+    """Tell whether somebody changed the route."""
+    return bool(differences(desired, live))
+
+
+def _prefix(traffic: Traffic) -> str:
+    return traffic.path_prefix.rstrip("/") or "/"
+
+
+def _filters(traffic: Traffic) -> list[Manifest]:
+    # `set` replaces what a client sent: nobody can write himself into the evidence, or out of it.
+    filters: list[Manifest] = [
+        {
+            "type": "RequestHeaderModifier",
+            "requestHeaderModifier": {"set": [{"name": HEADER_ASSIGNMENT, "value": "random"}]},
+        }
+    ]
+    if _prefix(traffic) != "/":
+        path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+        filters.append({"type": "URLRewrite", "urlRewrite": {"path": path}})
+    return filters
+
+
+def _backend(name: str, revision: str, weight: int) -> Manifest:
+    return {
+        "group": "",
+        "kind": "Service",
+        "name": object_name(name, revision),
+        "port": PORT,
+        "weight": weight,
+        "filters": [
+            {
+                "type": "ResponseHeaderModifier",
+                "responseHeaderModifier": {"set": [{"name": HEADER_REVISION, "value": revision}]},
+            }
+        ],
+    }
+
+
+def _differences(path: str, desired: Any, live: Any) -> list[str]:
+    if isinstance(desired, dict) and isinstance(live, dict):
+        keys = sorted(desired.keys() | live.keys())
+        return [found for key in keys for found in _differences(f"{path}.{key}", desired.get(key), live.get(key))]
+    if isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
+        pairs = enumerate(zip(desired, live, strict=True))
+        return [found for i, (mine, theirs) in pairs for found in _differences(f"{path}[{i}]", mine, theirs)]
+    return [] if desired == live or not (desired or live) else [path]
