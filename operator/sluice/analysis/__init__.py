@@ -1,0 +1,22 @@
+"""Anytime-valid evidence for rollout decisions. Pure: no input or output, no clock, no randomness, no logging.
+
+`ErrorEvidence` says whether a canary's error rate is proven harmful, proven safe, or neither yet; `SampleRatio` whether
+requests arrive in the configured proportion. How it works, and how to use it: docs/statistics.md.
+"""
+
+from sluice.analysis.counts import Arm, Block, Margin
+from sluice.analysis.errors import ErrorEvidence
+from sluice.analysis.mixture import threshold
+from sluice.analysis.planning import requests_for_safety
+from sluice.analysis.sample_ratio import MISMATCH, SampleRatio
+
+__all__ = [
+    "MISMATCH",
+    "Arm",
+    "Block",
+    "ErrorEvidence",
+    "Margin",
+    "SampleRatio",
+    "requests_for_safety",
+    "threshold",
+]
