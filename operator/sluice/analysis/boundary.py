@@ -68,7 +68,8 @@ def projection(*, requests: tuple[int, int], guess: Rates, delta: float) -> Rate
             high = s
         step = s - value / slope if slope else low
         following = step if low < step < high else (low + high) / 2
-        if abs(following - s) <= 1e-14 * s:
-            break
+        converged = abs(following - s) <= 1e-9 * s  # the error after a step of Newton's is about its square
         s = following
+        if converged:
+            break
     return Rates(stable=s, canary=s + delta)

@@ -34,16 +34,29 @@ class Block:
     """Both arms' increments of one scrape.
 
     `weight` is the canary's configured share, in [0, 1), while these requests were assigned (not while they were
-    scraped: a block must not straddle a change of weight). Raises ValueError for any other weight.
+    scraped). Where the block straddles a change of weight, `weight_before` is the share before it: each request was then
+    assigned with some share between the two, and evidence takes the worse end. Raises ValueError for any other weight.
     """
 
     weight: float
     stable: Arm
     canary: Arm
+    weight_before: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weight < 1:
-            raise ValueError(f"weight is a share in [0, 1), got {self.weight!r}")
+        for weight in (self.weight, self.weight if self.weight_before is None else self.weight_before):
+            if not 0 <= weight < 1:
+                raise ValueError(f"weight is a share in [0, 1), got {weight!r}")
+
+    @property
+    def lowest_weight(self) -> float:
+        """The smallest share with which these requests may have been assigned."""
+        return self.weight if self.weight_before is None else min(self.weight, self.weight_before)
+
+    @property
+    def highest_weight(self) -> float:
+        """The largest share with which these requests may have been assigned."""
+        return self.weight if self.weight_before is None else max(self.weight, self.weight_before)
 
     @property
     def errors(self) -> int:

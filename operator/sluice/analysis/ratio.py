@@ -31,7 +31,13 @@ SAFE_PRIOR = (0.15, 0.20, 0.15, 0.15, 0.15, 0.10, 0.10)
 
 
 def log_factor(*, weight: float, canary: int, stable: int, bound: float, alternative: float) -> float:
-    """Log evidence of one block for the ratio `alternative` against `bound`; counts per arm, 0 < weight < 1."""
+    """Log evidence of one block for the ratio `alternative` against `bound`; counts per arm, weight in [0, 1).
+
+    It grows with the canary's share of the counts, so with r > r0 its expectation stays at most 1 for every smaller
+    weight, with r < r0 for every larger one. Without a weight nothing is assigned, and nothing follows.
+    """
+    if weight == 0:
+        return 0.0
     tilt = math.log((weight * alternative + 1 - weight) / (weight * bound + 1 - weight))
     return canary * math.log(alternative / bound) - (canary + stable) * tilt
 
@@ -50,19 +56,22 @@ class RatioEvidence:
         return cls(bound=bound, harmful=Staggered.start(len(HARM_PRIOR)), safely=invested(SAFE_PRIOR))
 
     def observe(self, block: Block) -> RatioEvidence:
-        """Add one block. Blocks without errors, or without random assignment (weight 0), change nothing."""
-        if block.errors == 0 or block.weight == 0:
+        """Add one block. Blocks without errors, or without random assignment (weight 0), change nothing.
+
+        A share known only as a range counts at its worse end: the highest for harm, the lowest for safety.
+        """
+        if block.errors == 0 or block.highest_weight == 0:
             return self
         return RatioEvidence(
             bound=self.bound,
-            harmful=self.harmful.bet(HARM_PRIOR, self._factors(block, HARM_FACTORS)),
-            safely=multiply(self.safely, self._factors(block, SAFE_FACTORS)),
+            harmful=self.harmful.bet(HARM_PRIOR, self._factors(block, block.highest_weight, HARM_FACTORS)),
+            safely=multiply(self.safely, self._factors(block, block.lowest_weight, SAFE_FACTORS)),
         )
 
-    def _factors(self, block: Block, multiples: tuple[float, ...]) -> list[float]:
+    def _factors(self, block: Block, weight: float, multiples: tuple[float, ...]) -> list[float]:
         return [
             log_factor(
-                weight=block.weight,
+                weight=weight,
                 canary=block.canary.errors,
                 stable=block.stable.errors,
                 bound=self.bound,

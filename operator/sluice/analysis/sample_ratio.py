@@ -40,12 +40,13 @@ class SampleRatio:
         return cls(wealth=invested(PRIOR))
 
     def observe(self, block: Block) -> SampleRatio:
-        """Add one block's numbers of requests. Blocks at weight 0 were not assigned at random and change nothing."""
-        if block.weight == 0:
-            return self
+        """Add one block's numbers of requests. Nothing is assigned at random at weight 0: such a block changes nothing.
+
+        A share known only as a range counts at its worse end.
+        """
         factors = [
             log_factor(
-                weight=block.weight,
+                weight=block.highest_weight if alternative > 1 else block.lowest_weight,
                 canary=block.canary.requests,
                 stable=block.stable.requests,
                 bound=1.0,
