@@ -1,0 +1,102 @@
+"""The Flask application: who is asked what, and what every answer carries."""
+
+import logging
+
+from flask import Flask, Response, g, request
+from mlflow.version import VERSION
+from werkzeug.exceptions import HTTPException
+
+from sluice_server import metrics
+from sluice_server.engine import Engine
+from sluice_server.errors import OverloadedError, RequestError
+from sluice_server.gate import Gate
+from sluice_server.protocols import mlflow as protocol
+from sluice_server.settings import Settings
+
+RETRY_AFTER_SECONDS = "1"
+_MLFLOW_CODES = {
+    404: "ENDPOINT_NOT_FOUND",
+    405: "ENDPOINT_NOT_FOUND",
+    413: "REQUEST_LIMIT_EXCEEDED",
+}
+
+log = logging.getLogger(__name__)
+
+
+def create_app(engine: Engine, settings: Settings) -> Flask:
+    """The application for a model that has answered its warm-up: it is ready from its first request on."""
+    app = Flask("sluice_server", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    gate = Gate(slots=settings.threads, queue=settings.max_queue, patience=settings.queue_timeout_seconds)
+    metrics.create_series()
+    _add_health(app)
+    _add_answers(app, settings)
+
+    @app.post("/invocations")
+    def invocations() -> Response:
+        body = request.get_data(cache=False)
+        with gate.slot():
+            asked = protocol.parse(body, request.headers.get("Content-Type"), engine.input_schema)
+            answer = protocol.render(engine.predict(asked.data, asked.params))
+        return Response(answer, mimetype="application/json")
+
+    return app
+
+
+def _add_health(app: Flask) -> None:
+    """MLflow's health endpoints and Kubernetes's. A draining server stays ready: the gateway decides when to leave it."""
+
+    def healthy() -> Response:
+        return Response("\n", mimetype="application/json")
+
+    for path in ("/ping", "/health", "/healthz", "/readyz"):
+        app.add_url_rule(path, path, healthy)
+    app.add_url_rule("/version", "/version", lambda: Response(VERSION, mimetype="application/json"))
+
+
+def _add_answers(app: Flask, settings: Settings) -> None:
+    """Counting, headers and errors, the same for every endpoint."""
+
+    @app.before_request
+    def begin() -> None:
+        if request.path == "/invocations":
+            g.assignment = metrics.assignment_of(request.headers.get("x-sluice-assignment"))
+            metrics.begin(g.assignment)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if (assignment := g.pop("assignment", None)) is not None:
+            metrics.finish(assignment, response.status_code)
+        response.headers["x-sluice-revision"] = settings.revision
+        response.headers["x-sluice-model-version"] = settings.model_version
+        if (identity := request.headers.get("x-request-id")) is not None:
+            response.headers["x-request-id"] = identity
+        return response
+
+    @app.errorhandler(RequestError)
+    def refused(error: RequestError) -> Response:
+        if error.status >= 500 and not isinstance(error, OverloadedError):
+            log.error("request %s failed", request.headers.get("x-request-id", "-"), exc_info=error)
+        response = _error(error.status, error.code, error.message)
+        if isinstance(error, OverloadedError):
+            response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+        return response
+
+    @app.errorhandler(HTTPException)
+    def unknown(error: HTTPException) -> Response:
+        status = error.code or 500
+        response = _error(status, _MLFLOW_CODES.get(status, "BAD_REQUEST"), error.description or error.name)
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        log.error("request %s failed", request.headers.get("x-request-id", "-"), exc_info=error)
+        return _error(500, "INTERNAL_ERROR", "The server failed on this request; its log says why.")
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    body = protocol.dumps({"error_code": code, "message": message})
+    return Response(body, status=status, mimetype="application/json")

@@ -1,0 +1,32 @@
+"""Answers other than 200, with MLflow's error codes."""
+
+
+class RequestError(Exception):
+    """A request that gets an error answer instead of predictions."""
+
+    status = 500
+    code = "INTERNAL_ERROR"
+
+    def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status or self.status
+        self.code = code or self.code
+
+
+class BadRequestError(RequestError):
+    """The client has to change the request."""
+
+    status = 400
+    code = "BAD_REQUEST"
+
+
+class ModelFaultError(RequestError):
+    """The model failed on a request that fits its signature; the cause goes to the log, not to the client."""
+
+
+class OverloadedError(RequestError):
+    """Too many requests wait; a later attempt, or another pod, may succeed."""
+
+    status = 503
+    code = "TEMPORARILY_UNAVAILABLE"

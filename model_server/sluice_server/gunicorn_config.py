@@ -1,0 +1,47 @@
+"""How gunicorn runs the application."""
+
+import gc
+import socket
+import time
+from typing import Any
+
+from sluice_server import metrics
+from sluice_server.settings import Settings
+
+# Seconds of silence after which the kernel asks whether the other side still exists; connections may be kept for an hour.
+_KEEPALIVE_PROBE_AFTER_SECONDS = 60
+# For health checks, and for telling a request that the queue is full.
+_SPARE_THREADS = 4
+
+
+def options(settings: Settings, *, started: float) -> dict[str, Any]:
+    """gunicorn's settings; `started` is the Unix time in seconds at which this run of the container began."""
+
+    def when_ready(arbiter: Any) -> None:
+        for listener in arbiter.LISTENERS:  # accepted connections inherit these
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_PROBE_AFTER_SECONDS)
+        page = metrics.registry(
+            started=started, revision=settings.revision, model=settings.model_name, version=settings.model_version
+        )
+        port = metrics.serve(settings.host, settings.metrics_port, page)
+        arbiter.log.info("metrics on port %d, ready %.1f s after the start", port, time.time() - started)
+        gc.collect()
+        gc.freeze()  # workers share the model's memory until they write to it, and the collector would
+
+    return {
+        "bind": f"{settings.host}:{settings.port}",
+        "worker_class": "sluice_server.worker.Worker",
+        "workers": settings.workers,
+        "threads": settings.threads + settings.max_queue + _SPARE_THREADS,
+        "preload_app": True,
+        "worker_tmp_dir": str(settings.runtime_dir),
+        "control_socket_disable": True,
+        "graceful_timeout": settings.graceful_timeout_seconds,
+        "keepalive": settings.keepalive_seconds,
+        "timeout": 60,
+        "accesslog": None,
+        "errorlog": "-",
+        "when_ready": when_ready,
+        "child_exit": lambda _arbiter, worker: metrics.worker_died(worker.pid),
+    }

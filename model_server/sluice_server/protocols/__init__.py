@@ -1,0 +1,1 @@
+"""The languages in which the server can be asked for predictions."""
