@@ -15,7 +15,8 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
 
-DURATION_PATTERN = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+# The digits are limited so that no duration overflows, neither here nor in the int64 nanoseconds of Kubernetes.
+DURATION_PATTERN = r"^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
 
 
 class ApiModel(BaseModel):
@@ -38,6 +39,23 @@ def cel(rule: str, message: str) -> dict[str, str]:
 def validations(*rules: dict[str, str]) -> dict[str, Any]:
     """Return the schema extension that carries CEL rules."""
     return {"x-kubernetes-validations": list(rules)}
+
+
+def matching(pattern: str, message: str, **limits: Any) -> Any:
+    """Return a field whose text must match; for people a sentence takes the place of the regular expression.
+
+    Args:
+        pattern: the whole text must match it; without quotes, and in the common part of Python's syntax and RE2's.
+        message: what to write instead.
+        limits: further arguments of `Field`; `max_length` bounds the cost of the rule.
+    """
+    rule = cel(f"self.matches(r'{pattern}')", message)
+
+    def sentence(schema: dict[str, Any]) -> None:
+        schema.pop("pattern", None)
+        schema.update(validations(rule))
+
+    return Field(pattern=pattern, json_schema_extra=sentence, **limits)
 
 
 def parse_duration(text: object) -> object:
@@ -66,7 +84,15 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "minLength": 2, "maxLength": 20}),
+    WithJsonSchema(
+        {"type": "string", "maxLength": 20}
+        | validations(
+            cel(
+                f"self != '' && self.matches(r'{DURATION_PATTERN}')",
+                "this is not a duration: write for example 45s, 10m or 1h30m",
+            )
+        )
+    ),
 ]
 
 # Kubernetes writes times in whole seconds, UTC; ours need milliseconds, which RFC 3339 allows.
@@ -76,4 +102,11 @@ Time = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
-Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Name = Annotated[
+    str,
+    matching(
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "this is not the name of a Kubernetes object: use lower-case letters, digits, '-' and '.'",
+        max_length=253,
+    ),
+]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from sluice.api.base import ApiModel, Duration, Name, cel, validations
+from sluice.api.base import ApiModel, Duration, Name, cel, matching, validations
 
 Quantity = Annotated[
     str,
@@ -38,11 +38,35 @@ class ModelSource(ApiModel):
     )
 
 
+QUANTITIES = validations(
+    cel(
+        "self.all(k, isQuantity(string(self[k])) && !quantity(string(self[k])).isLessThan(quantity('0')))",
+        "these are not quantities of Kubernetes: write for example cpu: 500m and memory: 1Gi",
+    )
+)
+
+
 class ResourceRequirements(ApiModel):
     """Compute resources, as in any container."""
 
-    requests: dict[str, Quantity] = Field(default_factory=lambda: {"cpu": "100m", "memory": "256Mi"})
-    limits: dict[str, Quantity] = Field(default_factory=lambda: {"memory": "1Gi"})
+    requests: dict[str, Quantity] = Field(
+        default_factory=lambda: {"cpu": "100m", "memory": "256Mi"}, max_length=16, json_schema_extra=QUANTITIES
+    )
+    limits: dict[str, Quantity] = Field(
+        default_factory=lambda: {"memory": "1Gi"}, max_length=16, json_schema_extra=QUANTITIES
+    )
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits)"
+                " || !isQuantity(string(self.requests[k])) || !isQuantity(string(self.limits[k]))"
+                " || !quantity(string(self.requests[k])).isGreaterThan(quantity(string(self.limits[k]))))",
+                "a request is above its limit: raise it in server.resources.limits too (memory is limited to 1Gi "
+                "unless you say otherwise)",
+            )
+        )
+    }
 
 
 class Server(ApiModel):
@@ -66,7 +90,14 @@ class GatewayRef(ApiModel):
     namespace: Name | None = Field(default=None, description="Default: the ModelDeployment's own.")
 
 
-Hostname = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Hostname = Annotated[
+    str,
+    matching(
+        r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "this is not a host name: write for example models.example.org or *.example.org, without scheme and port",
+        max_length=253,
+    ),
+]
 
 
 class Traffic(ApiModel):
@@ -74,8 +105,12 @@ class Traffic(ApiModel):
 
     gateway: GatewayRef | None = None
     hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
-    path_prefix: str = Field(
-        default="/", max_length=200, pattern=r"^/[A-Za-z0-9/_.~-]*$", description="Removed before the model server."
+    path_prefix: str = matching(
+        r"^/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?$",
+        "a path prefix begins with /, and its parts have letters, digits and -._~ only: write for example /penguins",
+        default="/",
+        max_length=200,
+        description="Removed before the model server.",
     )
 
     model_config = ApiModel.model_config | {
@@ -209,7 +244,11 @@ class ErrorRate(ApiModel):
 class Metric(ApiModel):
     """One health metric: a name and exactly one kind."""
 
-    name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    name: str = matching(
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "the name of a metric has lower-case letters, digits and '-' only: write for example errors",
+        max_length=63,
+    )
     error_rate: ErrorRate | None = None
     latency: NotBuiltYet | None = None
     accuracy: NotBuiltYet | None = None

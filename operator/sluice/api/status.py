@@ -50,10 +50,10 @@ class Revision(ApiModel):
 
 
 class Retired(ApiModel):
-    """An old revision that is kept warm until its delay has passed, then scaled to zero."""
+    """A revision that takes no more traffic: kept warm until a moment, then scaled to zero, in the end forgotten."""
 
-    revision: str
-    since: Time
+    revision: Revision
+    scale_down_at: Time
 
 
 class Rejected(ApiModel):
@@ -109,6 +109,8 @@ class Rollout(ApiModel):
     step_index: int = Field(default=0, description="Counted from 0; the number of steps means: promoting.")
     step_started_at: Time
     weight: int = Field(default=0, description="Percent of the traffic that the route gives the candidate.")
+    weight_before: int = Field(default=0, description="The weight before the last change.")
+    weight_changed_at: Time | None = None
     inconclusive: bool = Field(default=False, description="The step's deadline passed without a proof.")
     paused_at: Time | None = Field(default=None, description="The step's clock stands still since then.")
     evidence: Evidence = Evidence()
@@ -121,6 +123,7 @@ class LastAction(ApiModel):
     revision: str
     outcome: str
     at: Time
+    pending: bool = Field(default=True, description="The annotation is still to be taken off the object.")
 
 
 class ModelDeploymentStatus(ApiModel):
@@ -135,7 +138,8 @@ class ModelDeploymentStatus(ApiModel):
     # For people and printer columns; never read back.
     strategy: str | None = None
     uri: str | None = None
-    model: str | None = Field(default=None, description="NAME/VERSION that serves, and the candidate's if any.")
+    model: str | None = Field(default=None, description="The model version that is stable, as NAME/VERSION.")
+    candidate: str | None = Field(default=None, description="The model version that is rolled out, as NAME/VERSION.")
     weight: int | None = None
     step: str | None = None
     verdict: Verdict | None = None

@@ -36,6 +36,7 @@ class Plan:
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         forget: revisions whose objects can go.
         events: to be told once, in order.
+        clear_wish: the annotation with a wish was answered and can be taken off.
         requeue_after: seconds until the next look if nothing wakes the controller before.
     """
 
@@ -45,4 +46,5 @@ class Plan:
     split: Mapping[str, int] | None = None
     forget: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    clear_wish: bool = False
     requeue_after: float = 300.0

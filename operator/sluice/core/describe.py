@@ -1,0 +1,155 @@
+"""Turns facts and observations into the status that people read: columns, message, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Verdict
+from sluice.core import words
+from sluice.core.observation import Unresolved
+from sluice.core.situation import Outcome, Situation
+
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Says:
+    """A condition without its times."""
+
+    status: ConditionStatus
+    reason: str
+    message: str = ""
+
+
+def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, selector: str) -> ModelDeploymentStatus:
+    """Return the whole status; `before` is the one people see now, `after` the situation with the new facts."""
+    facts, seen, spec = after.status, after.seen, after.spec
+    problem = problem_of(after)
+    message = outcome.message if problem is None else f"{problem.message}; {outcome.message}"
+    rollout = facts.rollout
+    pods = after.stable.ready + (after.candidate.ready if rollout else 0)
+    wanted = spec.desired_replicas if facts.stable else 0
+    if rollout:
+        wanted += after.candidate.replicas
+    says = conditions(after, outcome, problem)
+    return facts.model_copy(
+        update={
+            "observed_generation": seen.generation,
+            "strategy": spec.strategy.kind,
+            "uri": spec.model.uri,
+            "model": words.version(facts.stable) if facts.stable else None,
+            "candidate": words.version(rollout.revision) if rollout else None,
+            "weight": rollout.weight if rollout else (100 if facts.stable else None),
+            "step": after.strategy.title(spec, rollout) if rollout and facts.stable else None,
+            "verdict": outcome.verdict,
+            "ready": f"{pods}/{wanted}",
+            "message": message,
+            "replicas": after.stable.replicas,
+            "selector": selector,
+            "conditions": timed(before.conditions, says, seen.generation, after.now),
+        }
+    )
+
+
+def problem_of(situation: Situation) -> Says | None:
+    """Return what is wrong with serving itself, whatever the rollout does; the gravest first."""
+    seen, stable = situation.seen, situation.status.stable
+    if seen.gateway_problem:
+        return Says(TRUE, "GatewayNotFound", seen.gateway_problem)
+    if seen.route and seen.route.accepted is False:
+        return Says(
+            TRUE, seen.route.reason or "RouteNotAccepted", f"the gateway refuses the route: {seen.route.message}"
+        )
+    replicas, ready = situation.spec.desired_replicas, situation.stable.ready
+    if stable and ready < replicas:
+        why = words.waiting_for_pods(situation.stable, ready, replicas)
+        reason = "NoReadyPods" if ready == 0 else "MissingPods"
+        return Says(TRUE, reason, f"stable {words.version(stable)}: {why}")
+    return None
+
+
+def conditions(situation: Situation, outcome: Outcome, problem: Says | None) -> Mapping[str, Says]:
+    """Return all conditions: observations only, never read back."""
+    facts = situation.status
+    available = _available(situation, problem)
+    progressing = _progressing(situation, outcome)
+    degraded = problem or (
+        Says(TRUE, "RolledBack", facts.rejected.message) if facts.rejected else Says(FALSE, "AsExpected")
+    )
+    up_to_date = facts.stable is not None and facts.rollout is None and situation.wanted == facts.stable
+    if available.status is TRUE and problem is None and up_to_date:
+        ready = Says(TRUE, "Serving", outcome.message)
+    else:
+        ready = Says(
+            FALSE, problem.reason if problem else outcome.reason, problem.message if problem else outcome.message
+        )
+    return {
+        "Ready": ready,
+        "Available": available,
+        "Progressing": progressing,
+        "Paused": _paused(situation),
+        "Analyzed": _analyzed(situation, outcome),
+        "Degraded": degraded,
+    }
+
+
+def timed(
+    before: tuple[Condition, ...], says: Mapping[str, Says], generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """Give conditions their times: a transition is a change of status, nothing else."""
+    old = {condition.type: condition for condition in before}
+    result = []
+    for kind, said in says.items():
+        known = old.get(kind)
+        since = known.last_transition_time if known and known.status is said.status else now
+        result.append(
+            Condition(
+                type=kind,
+                status=said.status,
+                reason=said.reason,
+                message=said.message[:4096],
+                observed_generation=generation,
+                last_transition_time=since,
+            )
+        )
+    return tuple(result)
+
+
+def _available(situation: Situation, problem: Says | None) -> Says:
+    facts = situation.status
+    if facts.stable is None:
+        return Says(FALSE, "NotInstalled", "nothing is installed yet")
+    if problem and problem.reason not in ("MissingPods",):
+        return Says(FALSE, problem.reason, problem.message)
+    if situation.stable.ready == 0:
+        return Says(FALSE, "ScaledToZero", "spec.replicas is 0")
+    return Says(TRUE, "PodsReady", f"{situation.stable.ready} pods of {words.version(facts.stable)} are ready")
+
+
+def _progressing(situation: Situation, outcome: Outcome) -> Says:
+    model = situation.seen.model
+    if isinstance(model, Unresolved):
+        return Says(UNKNOWN, model.reason, model.message)
+    if situation.status.rollout:
+        return Says(TRUE, outcome.reason, outcome.message)
+    return Says(FALSE, outcome.reason, "no rollout is going on")
+
+
+def _paused(situation: Situation) -> Says:
+    rollout = situation.status.rollout
+    if rollout and rollout.inconclusive:
+        return Says(TRUE, "Inconclusive", "held until a person decides")
+    if rollout and situation.spec.paused:
+        return Says(TRUE, "PausedByUser", "spec.paused is true")
+    return Says(FALSE, "NotPaused")
+
+
+def _analyzed(situation: Situation, outcome: Outcome) -> Says:
+    facts = situation.status
+    if facts.rollout and facts.stable:
+        return Says(UNKNOWN, "Inconclusive" if outcome.verdict is Verdict.INCONCLUSIVE else "Running", outcome.message)
+    if facts.rejected:
+        return Says(FALSE, facts.rejected.reason, facts.rejected.message)
+    return Says(TRUE, "Successful") if facts.stable else Says(UNKNOWN, "NotInstalled")

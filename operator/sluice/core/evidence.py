@@ -1,0 +1,182 @@
+"""Folds the pods' counters into the evidence for and against a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sluice.analysis import Arm, Block, ErrorEvidence, Margin, SampleRatio, threshold
+from sluice.api.spec import ErrorRate, Metric, ModelDeploymentSpec, Step
+from sluice.api.status import Counts, Cursor, Evidence, MetricEvidence, Rollout
+from sluice.core.observation import Counters, Observation, Pod
+
+# A changed weight is live on every proxy after about a second; until this has passed it is only known to lie between
+# the old and the new one.
+SETTLING = timedelta(seconds=5)
+
+SAMPLE_RATIO_MISMATCH = threshold(0.001)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the evidence stands, as shares of what a proof needs: 1.0 and more is proven."""
+
+    harm: float
+    safe: float
+    mismatch: bool
+    requests: int
+    min_requests: int
+
+    @property
+    def harmful(self) -> bool:
+        """Whether harm is proven."""
+        return self.harm >= 1
+
+    @property
+    def passed(self) -> bool:
+        """Whether the step's analysis is passed."""
+        return self.safe >= 1 and self.requests >= self.min_requests and not self.mismatch
+
+
+def own_margin(rate: ErrorRate) -> Margin:
+    """Return the margin that harm is judged by, at every step."""
+    return Margin(ratio=rate.margin_ratio, absolute=rate.margin_absolute)
+
+
+def step_margin(rate: ErrorRate, step: Step | None) -> Margin:
+    """Return the margin that an analysis step has to prove."""
+    wish = step.analysis if step else None
+    return Margin(
+        ratio=(wish and wish.margin_ratio) or rate.margin_ratio,
+        absolute=(wish and wish.margin_absolute) or rate.margin_absolute,
+    )
+
+
+def margins(rate: ErrorRate, steps: Iterable[Step]) -> tuple[Margin, ...]:
+    """Return all margins of a rollout: each collects evidence from the first request on."""
+    asked = (step_margin(rate, step) for step in steps if step.analysis)
+    return tuple(dict.fromkeys((own_margin(rate), *asked)))
+
+
+def fold(spec: ModelDeploymentSpec, rollout: Rollout, stable: str, seen: Observation, now: datetime) -> Evidence:
+    """Return the evidence with what was counted since the last look.
+
+    Whole or nothing: while one ready pod of either arm does not answer, nothing is taken in. The counters are
+    cumulative, so that nothing is lost by waiting, and one-sided data would be no fair comparison.
+    """
+    before = rollout.evidence
+    arms = {
+        name: _answering(seen.revision(name).pods, seen.scrape.counters) for name in (stable, rollout.revision.name)
+    }
+    if any(counters is None for counters in arms.values()):
+        return before
+    weight = seen.route.weights.get(rollout.revision.name, 0) if seen.route else 0
+    stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
+    old_cursors = before.cursors
+    # Before the first weight nothing was assigned at random: what the counters say then is where counting starts.
+    # A candidate's pod that appears later is counted from zero, one of stable from its first look.
+    stable_arm = _increments(stable_counters, old_cursors, from_zero=False)
+    canary_arm = _increments(canary_counters, old_cursors, from_zero=rollout.weight > 0)
+    moved = {uid: Cursor(start=c.start, requests=c.requests, errors=c.errors)
+             for uid, c in (stable_counters | canary_counters).items()}  # fmt: skip
+    kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
+    evidence = before.model_copy(update={"cursors": kept | moved})
+    if rollout.weight == 0 or stable_arm.requests + canary_arm.requests == 0:
+        return evidence
+    return _observe(spec, rollout, evidence, _block(rollout, weight, stable_arm, canary_arm, now))
+
+
+def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> Judgement:
+    """Say how the evidence stands for a step: harm by the metric's own margin, safety by the step's."""
+    alpha = spec.analysis.alpha
+    harm, safe = 0.0, float("inf")
+    for metric in spec.analysis.metrics:
+        if metric.error_rate is None:
+            continue
+        states = _states(metric, evidence)
+        own, asked = own_margin(metric.error_rate), step_margin(metric.error_rate, step)
+        harm = max(harm, _state(states, own).harm / threshold(alpha.harm))
+        safe = min(safe, _state(states, asked).safe / threshold(alpha.safe))
+    wish = step.analysis if step else None
+    ratio = SampleRatio.load(evidence.sample_ratio) if evidence.sample_ratio else SampleRatio.start()
+    return Judgement(
+        harm=max(0.0, harm),
+        safe=max(0.0, safe),
+        mismatch=ratio.log_e >= SAMPLE_RATIO_MISMATCH,
+        requests=evidence.at_weight.candidate_requests,
+        min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
+    )
+
+
+def _answering(pods: Iterable[Pod], counters: Mapping[str, Counters]) -> Mapping[str, Counters] | None:
+    """Return the counters of the pods, None when a ready one has none."""
+    found = {pod.uid: counters[pod.uid] for pod in pods if pod.uid in counters}
+    silent = any(pod.ready and not pod.terminating and pod.uid not in counters for pod in pods)
+    return None if silent else found
+
+
+def _increments(counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], *, from_zero: bool) -> Arm:
+    requests = errors = 0
+    for uid, now in counters.items():
+        cursor = cursors.get(uid)
+        if cursor is None and not from_zero:
+            continue
+        same_run = cursor is not None and cursor.start == now.start
+        seen_requests, seen_errors = (cursor.requests, cursor.errors) if cursor and same_run else (0, 0)
+        new_requests = max(0, now.requests - seen_requests)
+        requests += new_requests
+        errors += min(new_requests, max(0, now.errors - seen_errors))
+    return Arm(requests=requests, errors=errors)
+
+
+def _uids(seen: Observation, *revisions: str) -> set[str]:
+    return {pod.uid for name in revisions for pod in seen.revision(name).pods}
+
+
+def _block(rollout: Rollout, weight: int, stable: Arm, canary: Arm, now: datetime) -> Block:
+    changed = rollout.weight_changed_at
+    settling = changed is not None and now - changed < SETTLING
+    before = min(rollout.weight_before, 99) / 100 if settling else None
+    return Block(weight=min(max(weight, rollout.weight), 99) / 100, weight_before=before, stable=stable, canary=canary)
+
+
+def _observe(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, block: Block) -> Evidence:
+    canary = spec.strategy.canary
+    steps = canary.steps if canary else ()
+    metrics = []
+    for metric in spec.analysis.metrics:
+        if metric.error_rate is None:
+            continue
+        states = _states(metric, evidence)
+        for margin in margins(metric.error_rate, steps):
+            state = _state(states, margin)
+            # At full weight there is nothing to compare with.
+            state = state.observe(block) if rollout.weight < 100 else state
+            metrics.append(MetricEvidence(metric=metric.name, state=state.dump()))
+    ratio = SampleRatio.load(evidence.sample_ratio) if evidence.sample_ratio else SampleRatio.start()
+    return evidence.model_copy(
+        update={
+            "total": _add(evidence.total, block),
+            "at_weight": _add(evidence.at_weight, block),
+            "metrics": tuple(metrics),
+            "sample_ratio": (ratio.observe(block) if rollout.weight < 100 else ratio).dump(),
+        }
+    )
+
+
+def _states(metric: Metric, evidence: Evidence) -> tuple[ErrorEvidence, ...]:
+    return tuple(ErrorEvidence.load(e.state) for e in evidence.metrics if e.metric == metric.name)
+
+
+def _state(states: Iterable[ErrorEvidence], margin: Margin) -> ErrorEvidence:
+    return next((state for state in states if state.margin == margin), ErrorEvidence.start(margin))
+
+
+def _add(counts: Counts, block: Block) -> Counts:
+    return Counts(
+        stable_requests=counts.stable_requests + block.stable.requests,
+        stable_errors=counts.stable_errors + block.stable.errors,
+        candidate_requests=counts.candidate_requests + block.canary.requests,
+        candidate_errors=counts.candidate_errors + block.canary.errors,
+    )

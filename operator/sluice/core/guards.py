@@ -1,0 +1,266 @@
+"""The rules that come before the strategy: ordered, first match wins, each with one sentence of why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sluice.api.status import LastAction, ModelDeploymentStatus, Rollout, Verdict
+from sluice.core import words
+from sluice.core.moves import (
+    advance,
+    begin,
+    give_up,
+    inconclusive,
+    normal,
+    promoted,
+    reject,
+    warning,
+    with_weight,
+)
+from sluice.core.observation import Severity, Unresolved
+from sluice.core.replicas import covered, needed
+from sluice.core.situation import Guard, Outcome, Situation
+from sluice.core.timing import ANALYSIS_SECONDS, IDLE_SECONDS, READY_SECONDS, RETRY_SECONDS
+
+
+def wish_answered(situation: Situation) -> Outcome | None:
+    """A wish that was answered before is only noted as such, once its annotation is gone."""
+    last = situation.status.last_action
+    if last is None or not last.pending or situation.seen.wish is not None:
+        return None
+    facts = situation.status.model_copy(update={"last_action": last.model_copy(update={"pending": False})})
+    return Outcome(facts, "ActionTaken", last.outcome, requeue_after=0)
+
+
+def wish_came(situation: Situation) -> Outcome | None:
+    """What a person asks for comes first; abort wins over everything."""
+    wish, last = situation.seen.wish, situation.status.last_action
+    if wish is None or (last and last.pending and (last.action, last.revision) == (wish.action, wish.revision)):
+        return None
+    facts, said, good = _answer(situation, wish.action, wish.revision)
+    action = LastAction(action=wish.action, revision=wish.revision, outcome=said, at=situation.now)
+    event = normal("ActionTaken", said) if good else warning("ActionRefused", said)
+    return Outcome(
+        facts.model_copy(update={"last_action": action}), "ActionTaken", said, events=(event,), requeue_after=0
+    )
+
+
+def never_installed(situation: Situation) -> Outcome | None:
+    """Without a stable revision there is nothing to compare with: the first one goes live as soon as it is ready."""
+    if situation.status.stable is not None:
+        return None
+    if situation.wanted is None:
+        return _unresolved(situation)
+    rollout = situation.rollout
+    if rollout is None or rollout.revision.name != situation.wanted.name:
+        facts = begin(give_up(situation.status, situation.now), situation.wanted, situation.now)
+        event = normal("Installing", f"installing {words.version(situation.wanted)}")
+        return Outcome(facts, "Installing", event.message, events=(event,), requeue_after=READY_SECONDS)
+    replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
+    if ready >= replicas:
+        return promoted(situation, rollout)
+    message = f"first install of {words.version(rollout.revision)}: " + words.waiting_for_pods(
+        situation.candidate, ready, replicas
+    )
+    return Outcome(situation.status, "Installing", message, requeue_after=RETRY_SECONDS)
+
+
+def candidate_unhealthy(situation: Situation) -> Outcome | None:
+    """A candidate whose pods crash or can never start is no better for more waiting."""
+    rollout = situation.rollout
+    trouble = words.trouble_of(situation.candidate, Severity.FATAL) if rollout else None
+    if rollout is None or trouble is None:
+        return None
+    return _roll_back(situation, rollout, trouble.reason, trouble.message)
+
+
+def harm_proven(situation: Situation) -> Outcome | None:
+    """Proven harm rolls back at once, in every step and while paused."""
+    rollout, judgement = situation.rollout, situation.judgement
+    if rollout is None or judgement is None or not judgement.harmful:
+        return None
+    rate = situation.spec.analysis.metrics[0].error_rate
+    tolerated = (
+        f"; tolerated: {rate.margin_ratio:g} x stable's rate, or {rate.margin_absolute:g} above it" if rate else ""
+    )
+    return _roll_back(
+        situation, rollout, "HarmProven", f"error rate: {words.counts(rollout.evidence.total)}{tolerated}"
+    )
+
+
+def newer_wanted(situation: Situation) -> Outcome | None:
+    """What the user wants now replaces a candidate that is no longer wanted."""
+    rollout, wanted, stable = situation.rollout, situation.wanted, situation.status.stable
+    if rollout is None or wanted is None or wanted.name == rollout.revision.name:
+        return None
+    event = normal("Superseded", f"{words.version(rollout.revision)} is no longer wanted: {words.version(wanted)} is")
+    facts = give_up(situation.status, situation.now)
+    if stable and wanted.name != stable.name:
+        facts = begin(facts, wanted, situation.now)
+    return Outcome(facts, "Superseded", event.message, events=(event,), requeue_after=0)
+
+
+def capacity_lost(situation: Situation) -> Outcome | None:
+    """The weight never exceeds what ready pods can carry."""
+    rollout = situation.rollout
+    if rollout is None:
+        return None
+    replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
+    if rollout.weight == 0 or ready >= needed(replicas, rollout.weight):
+        return None
+    weight = covered(replicas, ready)
+    facts = with_weight(situation.status, rollout, weight, situation.now)
+    message = f"weight lowered from {rollout.weight} to {weight} %: " + words.waiting_for_pods(
+        situation.candidate, ready, needed(replicas, rollout.weight)
+    )
+    return Outcome(
+        facts,
+        "CapacityLost",
+        message,
+        Verdict.RUNNING,
+        (warning("CapacityLost", message),),
+        requeue_after=READY_SECONDS,
+    )
+
+
+def not_in_rollout(situation: Situation) -> Outcome | None:
+    """Nothing to do, or a new revision to begin with."""
+    if situation.rollout is not None:
+        return None
+    status, wanted = situation.status, situation.wanted
+    if wanted is None:
+        return _unresolved(situation)
+    if status.stable and wanted.name == status.stable.name:
+        facts = status.model_copy(update={"rejected": None})
+        message = f"{words.version(status.stable)} serves all traffic"
+        return Outcome(facts, "Complete", message, Verdict.SUCCESSFUL, requeue_after=_idle(situation))
+    if status.rejected and status.rejected.revision.name == wanted.name:
+        message = (
+            f"{words.version(wanted)} was rolled back ({status.rejected.reason}: {status.rejected.message}); "
+            f"{words.version(status.stable)} serves all traffic. Register a fixed version, or annotate with "
+            f"sluice.dev/retry={wanted.name} to try it again"
+        )
+        return Outcome(status, "RolledBack", message, Verdict.FAILED, requeue_after=_idle(situation))
+    facts = begin(status, wanted, situation.now)
+    event = normal("RolloutStarted", f"rolling out {words.version(wanted)} over {words.version(status.stable)}")
+    return Outcome(facts, "RolloutStarted", event.message, Verdict.RUNNING, (event,), requeue_after=0)
+
+
+def scaled_to_zero(situation: Situation) -> Outcome | None:
+    """With no pods there is no traffic to be careful with: the pointer just moves."""
+    if situation.rollout is None or situation.spec.desired_replicas > 0:
+        return None
+    return promoted(situation, situation.rollout)
+
+
+def paused(situation: Situation) -> Outcome | None:
+    """A pause stops forward motion, and the step's clock with it."""
+    rollout = situation.rollout
+    if rollout is None:
+        return None
+    if situation.spec.paused:
+        since = rollout.paused_at or situation.now
+        facts = _with(situation.status, rollout.model_copy(update={"paused_at": since}))
+        message = f"paused at {rollout.weight} % by spec.paused; set it to false to go on"
+        return Outcome(facts, "Paused", message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS)
+    if rollout.paused_at is not None:
+        started = rollout.step_started_at + (situation.now - rollout.paused_at)
+        facts = _with(situation.status, rollout.model_copy(update={"paused_at": None, "step_started_at": started}))
+        return Outcome(facts, "Resumed", "going on", Verdict.RUNNING, requeue_after=0)
+    return None
+
+
+def held_inconclusive(situation: Situation) -> Outcome | None:
+    """An inconclusive analysis waits for a person."""
+    rollout = situation.rollout
+    if rollout is None or not rollout.inconclusive:
+        return None
+    message = words.inconclusive(situation)
+    return Outcome(situation.status, "Inconclusive", message, Verdict.INCONCLUSIVE, requeue_after=ANALYSIS_SECONDS)
+
+
+def deadline_passed(situation: Situation) -> Outcome | None:
+    """A candidate that is not ready in time is given up; an analysis without a proof is inconclusive."""
+    rollout = situation.rollout
+    if rollout is None or not situation.deadline_passed:
+        return None
+    step = situation.strategy.step(situation.spec, rollout)
+    target = situation.strategy.target_weight(situation.spec, rollout)
+    wants = needed(situation.spec.desired_replicas, target)
+    if situation.candidate.ready < wants:
+        why = words.waiting_for_pods(situation.candidate, situation.candidate.ready, wants, target)
+        message = f"{why} after {situation.spec.progress_deadline_seconds} s"
+        return _roll_back(situation, rollout, "ProgressDeadlineExceeded", message)
+    judgement = situation.judgement
+    if step and step.analysis is not None and not (judgement and judgement.passed):
+        return inconclusive(situation, rollout)
+    return None
+
+
+GUARDS: tuple[Guard, ...] = (
+    wish_came,
+    wish_answered,
+    never_installed,
+    not_in_rollout,
+    scaled_to_zero,
+    candidate_unhealthy,
+    harm_proven,
+    newer_wanted,
+    capacity_lost,
+    paused,
+    held_inconclusive,
+    deadline_passed,
+)
+
+
+def _answer(situation: Situation, action: str, revision: str) -> tuple[ModelDeploymentStatus, str, bool]:
+    """Return the facts after a wish, what to say, and whether it was granted."""
+    status, now = situation.status, situation.now
+    rollout, rejected = status.rollout, status.rejected
+    if action == "retry" and rejected and rejected.revision.name == revision:
+        return status.model_copy(update={"rejected": None}), f"{words.version(rejected.revision)} is tried again", True
+    if rollout is None or status.stable is None or rollout.revision.name != revision:
+        current = f"the candidate is {rollout.revision.name}" if rollout and status.stable else "no rollout is going on"
+        return status, f"{action} of revision {revision} refused: {current}", False
+    name = words.version(rollout.revision)
+    if action == "abort":
+        return reject(status, "Aborted", "aborted by a person", now), f"{name} aborted", True
+    if action == "retry":
+        return _with(status, _restarted(rollout, now)), f"{name}: the step begins again", True
+    step = situation.strategy.step(situation.spec, rollout)
+    if step is None or step.set_weight is not None:
+        return (
+            status,
+            f"promote refused: step {situation.strategy.title(situation.spec, rollout)} can't be skipped",
+            False,
+        )
+    return advance(situation, rollout, "promoted by a person").facts, f"{name}: step skipped by a person", True
+
+
+def _restarted(rollout: Rollout, now: datetime) -> Rollout:
+    return rollout.model_copy(update={"inconclusive": False, "step_started_at": now})
+
+
+def _roll_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:
+    facts = reject(situation.status, reason, message, situation.now)
+    event = warning(
+        "RolledBack", f"{words.version(rollout.revision)} rolled back from {rollout.weight} %: {reason}: {message}"
+    )
+    return Outcome(facts, "RolledBack", event.message, Verdict.FAILED, (event,), requeue_after=0)
+
+
+def _unresolved(situation: Situation) -> Outcome:
+    model = situation.seen.model
+    reason, message = (model.reason, model.message) if isinstance(model, Unresolved) else ("Resolving", "")
+    serving = f"; {words.version(situation.status.stable)} serves all traffic" if situation.status.stable else ""
+    return Outcome(situation.status, reason, message + serving, Verdict.ERROR, requeue_after=RETRY_SECONDS)
+
+
+def _idle(situation: Situation) -> float:
+    """Look again when the next retired revision is due."""
+    due = [(entry.scale_down_at - situation.now).total_seconds() for entry in situation.status.retired]
+    return max(0.5, min([IDLE_SECONDS, *(wait + 0.05 for wait in due if wait > 0)]))
+
+
+def _with(status: ModelDeploymentStatus, rollout: Rollout) -> ModelDeploymentStatus:
+    return status.model_copy(update={"rollout": rollout})

@@ -1,0 +1,81 @@
+"""What follows from the facts: the traffic split, the pods of each revision, and what can be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sluice.api.spec import ModelDeploymentSpec
+from sluice.api.status import ModelDeploymentStatus, Revision
+from sluice.core.observation import Observation
+from sluice.core.replicas import needed
+from sluice.core.strategies.base import Strategy
+
+
+def split(facts: ModelDeploymentStatus) -> Mapping[str, int] | None:
+    """Return the percent of the traffic by revision, stable first; None before the first install."""
+    if facts.stable is None:
+        return None
+    weight = facts.rollout.weight if facts.rollout else 0
+    shares = {facts.stable.name: 100 - weight}
+    if facts.rollout:
+        shares[facts.rollout.revision.name] = weight
+    return {name: share for name, share in shares.items() if share}
+
+
+def scale(
+    spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime, strategy: Strategy
+) -> Mapping[str, int]:
+    """Return the pods wanted by revision. Who has traffic, by the route as it stands, is never scaled down."""
+    replicas = spec.desired_replicas
+    pods: dict[str, int] = {}
+    for entry in facts.retired:
+        name = entry.revision.name
+        state = seen.revision(name)
+        if now < entry.scale_down_at or _has_traffic(seen, name):
+            pods[name] = state.replicas
+        else:
+            pods[name] = 0
+    if facts.rollout:
+        pods[facts.rollout.revision.name] = _candidate(spec, facts, seen, strategy)
+    if facts.stable:
+        pods[facts.stable.name] = replicas
+    return pods
+
+
+def forget(
+    spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime
+) -> tuple[str, ...]:
+    """Return the revisions whose objects can go: beyond the history limit, or known to nobody."""
+    live = {revision.name for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision}
+    done = [entry.revision.name for entry in facts.retired if now >= entry.scale_down_at]
+    too_old = done[: max(0, len(done) - spec.revision_history_limit)]
+    known = live | {entry.revision.name for entry in facts.retired}
+    gone = {*too_old, *(name for name in seen.revisions if name not in known)} - live
+    return tuple(sorted(name for name in gone if not _has_traffic(seen, name)))
+
+
+def without(facts: ModelDeploymentStatus, forgotten: tuple[str, ...]) -> ModelDeploymentStatus:
+    """Drop forgotten revisions from the facts."""
+    kept = tuple(entry for entry in facts.retired if entry.revision.name not in forgotten)
+    return facts if kept == facts.retired else facts.model_copy(update={"retired": kept})
+
+
+def freeze(facts: ModelDeploymentStatus) -> tuple[Revision, ...]:
+    """Return the revisions that must have a pod template."""
+    return tuple(revision for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision)
+
+
+def _candidate(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy) -> int:
+    rollout, replicas = facts.rollout, spec.desired_replicas
+    if rollout is None or replicas == 0:
+        return 0
+    if facts.stable is None:
+        return replicas
+    wanted = needed(replicas, max(strategy.target_weight(spec, rollout), rollout.weight))
+    # A warm revision that comes back keeps the pods it has.
+    return max(wanted, min(seen.revision(rollout.revision.name).replicas, replicas))
+
+
+def _has_traffic(seen: Observation, name: str) -> bool:
+    return bool(seen.route and seen.route.weights.get(name, 0))

@@ -1,0 +1,46 @@
+"""Which revision the user wants: its identity, independent of the operator's own version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from sluice.api.spec import ModelDeploymentSpec, Server
+from sluice.api.status import ModelDeploymentStatus, Revision
+from sluice.core.observation import ResolvedModel
+
+
+def revision_of(server: Server, model: ResolvedModel, image: str) -> Revision:
+    """Name what runs by a hash of what the user says about pods, the model's digest and the server's image."""
+    said = server.to_kubernetes() | {"image": image}
+    identity = json.dumps({"server": said, "model": model.name, "digest": model.digest}, sort_keys=True)
+    return Revision(
+        name=hashlib.sha256(identity.encode()).hexdigest()[:10],
+        model_name=model.name,
+        model_version=model.version,
+        digest=model.digest,
+        image=image,
+    )
+
+
+def wanted_revision(
+    spec: ModelDeploymentSpec, status: ModelDeploymentStatus, model: ResolvedModel, default_image: str
+) -> Revision:
+    """Return the revision that spec and registry ask for.
+
+    Who names no server image keeps the one each revision was made with: a new default, as it comes with an
+    upgrade of the operator, re-rolls nothing.
+    """
+    wanted = revision_of(spec.server, model, spec.server.image or default_image)
+    known = (
+        status.stable,
+        status.rollout and status.rollout.revision,
+        status.rejected and status.rejected.revision,
+    )
+    for revision in known:
+        if revision is None:
+            continue
+        image = spec.server.image or revision.image
+        if revision_of(spec.server, model, image).name == revision.name:
+            return revision
+    return wanted

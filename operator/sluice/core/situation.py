@@ -1,0 +1,96 @@
+"""What the rules look at and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sluice.api.spec import ModelDeploymentSpec
+from sluice.api.status import ModelDeploymentStatus, Revision, Rollout, Verdict
+from sluice.core.evidence import Judgement, fold, judge
+from sluice.core.observation import Observation, ResolvedModel, RevisionState
+from sluice.core.plan import Event
+from sluice.core.revision import wanted_revision
+from sluice.core.strategies.base import Strategy
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One moment of one ModelDeployment, with what follows from it."""
+
+    spec: ModelDeploymentSpec
+    status: ModelDeploymentStatus
+    seen: Observation
+    now: datetime
+    strategy: Strategy
+    wanted: Revision | None
+    judgement: Judgement | None = None
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The rollout in progress."""
+        return self.status.rollout
+
+    @property
+    def candidate(self) -> RevisionState:
+        """What runs of the candidate."""
+        return self.seen.revision(self.rollout.revision.name if self.rollout else "")
+
+    @property
+    def stable(self) -> RevisionState:
+        """What runs of stable."""
+        return self.seen.revision(self.status.stable.name if self.status.stable else "")
+
+    @property
+    def live_weight(self) -> int | None:
+        """The candidate's weight on the route, None until the gateway has accepted it."""
+        route = self.seen.route
+        if route is None or not route.accepted or self.rollout is None:
+            return None
+        return route.weights.get(self.rollout.revision.name, 0)
+
+    @property
+    def step_age(self) -> timedelta:
+        """How long the current step has been going on; stands still while paused."""
+        if self.rollout is None:
+            return timedelta(0)
+        return (self.rollout.paused_at or self.now) - self.rollout.step_started_at
+
+    @property
+    def deadline_passed(self) -> bool:
+        """Whether the step has had more than its time."""
+        return self.step_age > timedelta(seconds=self.spec.progress_deadline_seconds)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule wants: new facts, words for people, and when to look again in seconds."""
+
+    facts: ModelDeploymentStatus
+    reason: str
+    message: str
+    verdict: Verdict | None = None
+    events: tuple[Event, ...] = field(default=())
+    requeue_after: float = 300.0
+
+
+Guard = Callable[[Situation], Outcome | None]
+
+
+def look(
+    spec: ModelDeploymentSpec, status: ModelDeploymentStatus, seen: Observation, now: datetime, strategy: Strategy
+) -> Situation:
+    """Put together what the rules need: the wanted revision, and the evidence with what was counted since."""
+    wanted = None
+    if isinstance(seen.model, ResolvedModel):
+        wanted = wanted_revision(spec, status, seen.model, seen.server_image)
+    elif status.rollout:
+        wanted = status.rollout.revision
+    judgement = None
+    if status.rollout and status.stable:
+        evidence = fold(spec, status.rollout, status.stable.name, seen, now)
+        rollout = status.rollout.model_copy(update={"evidence": evidence})
+        status = status.model_copy(update={"rollout": rollout})
+        judgement = judge(spec, evidence, strategy.step(spec, rollout))
+    return Situation(spec, status, seen, now, strategy, wanted, judgement)

@@ -1,0 +1,10 @@
+"""The strategies by the spec's discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sluice.core.strategies.base import Strategy
+from sluice.core.strategies.canary import CanaryStrategy
+
+STRATEGIES: Mapping[str, Strategy] = {"canary": CanaryStrategy()}

@@ -1,0 +1,18 @@
+"""How soon to look again, in seconds. Changes of pods and routes wake the controller before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+ANALYSIS_SECONDS = 1.0
+READY_SECONDS = 1.0
+IDLE_SECONDS = 300.0
+RETRY_SECONDS = 5.0
+
+# After its traffic is off, a revision that was given up keeps its pods this long: requests under way end in peace.
+DRAIN = timedelta(seconds=10)
+
+
+def seconds(number: float) -> timedelta:
+    """Return a span of time."""
+    return timedelta(seconds=number)

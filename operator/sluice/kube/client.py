@@ -1,0 +1,111 @@
+"""The real Kubernetes API, through `kubernetes.aio`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from sluice.kube.api import KubeApi, Manifest, Resource
+from sluice.kube.errors import KubeError, NotFound, Unavailable, from_status
+
+FIELD_MANAGER = "sluice"
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+TIMEOUT_SECONDS = 10
+
+
+async def connect() -> ApiClient:
+    """Return a client with the pod's service account, or with the kubeconfig that KUBECONFIG names."""
+    configuration = Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)
+    configuration.connection_pool_maxsize = 50
+    return ApiClient(configuration)
+
+
+class Kube(KubeApi):
+    """One method for each thing the controller does; JSON in and out, no generated models."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        """Return an object, None when it is not there."""
+        try:
+            return await self._request("GET", resource.path(namespace, name))
+        except NotFound:
+            return None
+
+    async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
+        """Return the objects of a namespace that a label selector picks."""
+        answer = await self._request("GET", resource.path(namespace), {"labelSelector": labels})
+        items: list[Manifest] = answer["items"]
+        return items
+
+    async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Apply an object server-side, taking over the fields it names; return what is stored."""
+        return await self._apply(resource, manifest, "")
+
+    async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Apply an object's status; with a resourceVersion in its metadata only if that is still current."""
+        return await self._apply(resource, manifest, "/status")
+
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
+        """Apply a JSON merge patch."""
+        await self._request("PATCH", resource.path(namespace, name), body=patch, content_type=MERGE)
+
+    async def create(self, resource: Resource, manifest: Manifest) -> None:
+        """Create an object."""
+        await self._request("POST", resource.path(manifest["metadata"]["namespace"]), body=manifest)
+
+    async def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Delete an object and, in the background, what it owns; one that is not there is fine."""
+        try:
+            await self._request("DELETE", resource.path(namespace, name), {"propagationPolicy": "Background"})
+        except NotFound:
+            return
+
+    async def _apply(self, resource: Resource, manifest: Manifest, subresource: str) -> Manifest:
+        meta = manifest["metadata"]
+        path = resource.path(meta["namespace"], meta["name"]) + subresource
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self._request("PATCH", path, query, manifest, APPLY)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        try:
+            request = await self._client.param_serialize(
+                method, path, query_params=list((query or {}).items()), header_params=headers, body=body,
+                auth_settings=["BearerToken"],
+            )  # fmt: skip
+            response = await self._client.call_api(*request, _request_timeout=TIMEOUT_SECONDS)
+            data = await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"the API server can't be reached: {type(error).__name__}: {error}") from error
+        return _answer(method, path, response.status, data)
+
+
+def _answer(method: str, path: str, status: int, data: bytes) -> Manifest:
+    try:
+        answer: Any = json.loads(data)
+    except ValueError:
+        answer = {"message": data[:200].decode(errors="replace")}
+    if status >= 400:
+        raise from_status(status, f"{method} {path}: {answer.get('message', status)}")
+    if not isinstance(answer, dict):
+        raise KubeError(f"{method} {path}: the API server answered something that is no object")
+    return answer

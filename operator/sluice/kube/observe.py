@@ -1,0 +1,93 @@
+"""Reads the world for one ModelDeployment: the only place where an Observation is made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from sluice.api.spec import Approval, ModelDeploymentSpec, Traffic
+from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
+from sluice.kube.api import DEPLOYMENTS, GATEWAYS, PODS, ROUTES, KubeApi, Manifest
+from sluice.kube.pods import read_pod
+from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES
+from sluice.traffic import gateway_api
+
+
+@dataclass(frozen=True)
+class World:
+    """What Kubernetes holds for one ModelDeployment."""
+
+    revisions: Mapping[str, RevisionState]
+    route: RouteState | None
+    gateway_problem: str | None
+    objects: Mapping[tuple[str, str], Manifest]
+
+
+async def observe(api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec) -> World:
+    """Read the live state of everything a ModelDeployment owns or depends on."""
+    mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
+    deployments, pods, route, problem = await asyncio.gather(
+        api.list(DEPLOYMENTS, namespace, mine),
+        api.list(PODS, namespace, mine),
+        api.get(ROUTES, namespace, name),
+        gateway_problem(api, namespace, spec.traffic),
+    )
+    objects = {("Deployment", d["metadata"]["name"]): d for d in deployments}
+    if route:
+        objects["HTTPRoute", name] = route
+    return World(
+        revisions=read_revisions(deployments, pods),
+        route=gateway_api.read(route) if route else None,
+        gateway_problem=problem,
+        objects=objects,
+    )
+
+
+def read_revisions(deployments: list[Manifest], pods: list[Manifest]) -> dict[str, RevisionState]:
+    """Put Deployments and pods together by revision."""
+    by_revision: dict[str, list[Pod]] = {}
+    for pod in pods:
+        by_revision.setdefault(pod["metadata"]["labels"].get(LABEL_REVISION, ""), []).append(read_pod(pod))
+    found = {}
+    for deployment in deployments:
+        revision = deployment["metadata"]["labels"].get(LABEL_REVISION, "")
+        found[revision] = RevisionState(
+            name=revision,
+            replicas=deployment["spec"].get("replicas", 1),
+            pods=tuple(by_revision.get(revision, ())),
+            trouble=_replica_failure(deployment),
+        )
+    return found
+
+
+async def gateway_problem(api: KubeApi, namespace: str, traffic: Traffic | None) -> str | None:
+    """Say in a sentence what is wrong with the Gateway, None when it is there."""
+    if traffic is None or traffic.gateway is None:
+        return None
+    where = traffic.gateway.namespace or namespace
+    if await api.get(GATEWAYS, where, traffic.gateway.name) is not None:
+        return None
+    return (
+        f"there is no Gateway {where}/{traffic.gateway.name}: create it, or name another one in spec.traffic.gateway "
+        "(name and namespace)"
+    )
+
+
+def read_wish(annotations: Mapping[str, str]) -> Wish | None:
+    """Return what a user asks for by annotation; abort before all others."""
+    order: tuple[Approval, ...] = ("abort", *(action for action in get_args(Approval) if action != "abort"))
+    for action in order:
+        if revision := annotations.get(WISHES[action]):
+            return Wish(action=action, revision=revision)
+    return None
+
+
+def _replica_failure(deployment: Manifest) -> Trouble | None:
+    """Say why the Deployment can't create pods, for example for a quota or the pod security standard."""
+    conditions: list[dict[str, Any]] = deployment.get("status", {}).get("conditions", [])
+    for condition in conditions:
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return Trouble(Severity.WAITING, condition.get("reason", "ReplicaFailure"), condition.get("message", ""))
+    return None
