@@ -40,7 +40,7 @@ class ModelSource(ApiModel):
 
 QUANTITIES = validations(
     cel(
-        "self.all(k, isQuantity(string(self[k])) && !quantity(string(self[k])).isLessThan(quantity('0')))",
+        "self.all(k, isQuantity(string(self[k])) && !string(self[k]).startsWith('-'))",
         "these are not quantities of Kubernetes: write for example cpu: 500m and memory: 1Gi",
     )
 )
@@ -50,16 +50,17 @@ class ResourceRequirements(ApiModel):
     """Compute resources, as in any container."""
 
     requests: dict[str, Quantity] = Field(
-        default_factory=lambda: {"cpu": "100m", "memory": "256Mi"}, max_length=16, json_schema_extra=QUANTITIES
+        default_factory=lambda: {"cpu": "100m", "memory": "256Mi"}, max_length=8, json_schema_extra=QUANTITIES
     )
     limits: dict[str, Quantity] = Field(
-        default_factory=lambda: {"memory": "1Gi"}, max_length=16, json_schema_extra=QUANTITIES
+        default_factory=lambda: {"memory": "1Gi"}, max_length=8, json_schema_extra=QUANTITIES
     )
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
             cel(
-                "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits)"
+                "!has(self.requests) || !has(self.limits) || ['cpu', 'memory'].all(k,"
+                " !(k in self.requests) || !(k in self.limits)"
                 " || !isQuantity(string(self.requests[k])) || !isQuantity(string(self.limits[k]))"
                 " || !quantity(string(self.requests[k])).isGreaterThan(quantity(string(self.limits[k]))))",
                 "a request is above its limit: raise it in server.resources.limits too (memory is limited to 1Gi "
