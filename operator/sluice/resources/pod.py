@@ -9,12 +9,12 @@ from sluice.resources.naming import ANNOTATION_DIGEST, ANNOTATION_MODEL, Manifes
 HTTP_PORT = 8080
 METRICS_PORT = 9090
 MODEL_DIR = "/model"
-TMP_DIR = "/tmp"  # noqa: S108: inside the container, an emptyDir of its own
+TMP_DIR = "/tmp"  # noqa: S108 - inside the container, an emptyDir of its own
 USER = 65532
 
 # Longer than a gateway needs to hear that an endpoint is gone; gunicorn closes its listeners at once on SIGTERM.
 PRE_STOP_SECONDS = 8
-# preStop, plus the server's 30 s to finish what it has begun, plus room to exit.
+# preStop, plus the server's 25 s to finish what it has begun, plus room to exit.
 TERMINATION_SECONDS = 45
 START_SECONDS = 300  # a large model takes long to load and warm up; the step's deadline decides before that
 

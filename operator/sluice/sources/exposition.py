@@ -11,7 +11,7 @@ REQUESTS = "sluice_requests_total"
 START = "sluice_server_start_time_seconds"
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """The pod answered, but not with its counters; the text is short enough for a status."""
 
 
@@ -21,17 +21,17 @@ def parse(text: str) -> Counters:
     Requests that somebody addressed to this revision on purpose are no evidence: who asks them is no random sample.
 
     Raises:
-        Malformed: this is no metrics page, or one of the two families is missing or makes no sense.
+        MalformedError: this is no metrics page, or one of the two families is missing or makes no sense.
     """
     samples = _samples(text)
     starts = [sample.value for sample in samples if sample.name == START]
     if not starts:
-        raise Malformed(f"no {START}")
+        raise MalformedError(f"no {START}")
     if len(starts) > 1:
-        raise Malformed(f"garbage: {len(starts)} x {START}")
+        raise MalformedError(f"garbage: {len(starts)} x {START}")
     requests = [sample for sample in samples if sample.name == REQUESTS]
     if not requests:
-        raise Malformed(f"no {REQUESTS}")
+        raise MalformedError(f"no {REQUESTS}")
     at_random = [sample for sample in requests if sample.labels.get("assignment") == "random"]
     return Counters(
         start=str(starts[0]),
@@ -44,10 +44,10 @@ def _samples(text: str) -> list[Sample]:
     try:
         return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     except (ValueError, IndexError, KeyError, TypeError) as problem:
-        raise Malformed("garbage: not Prometheus' text format") from problem
+        raise MalformedError("garbage: not Prometheus' text format") from problem
 
 
 def _count(sample: Sample) -> int:
     if not (sample.value >= 0 and float(sample.value).is_integer()):
-        raise Malformed(f"garbage: {REQUESTS} is {sample.value}")
+        raise MalformedError(f"garbage: {REQUESTS} is {sample.value}")
     return int(sample.value)

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from sluice.core.observation import Counters, Pod, Scrape
-from sluice.sources.exposition import Malformed, parse
+from sluice.sources.exposition import MalformedError, parse
 
 METRICS_PORT = 9090
 CONCURRENCY = 32
@@ -18,7 +18,11 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 
 
 async def scrape(
-    session: aiohttp.ClientSession, pods: Iterable[Pod], timeout: float, *, port: int = METRICS_PORT
+    session: aiohttp.ClientSession,
+    pods: Iterable[Pod],
+    timeout: float,  # noqa: ASYNC109 - per pod, so the caller's own asyncio.timeout() would not do
+    *,
+    port: int = METRICS_PORT,
 ) -> Scrape:
     """Ask every pod for its counters, at most `CONCURRENCY` at a time.
 
@@ -32,7 +36,11 @@ async def scrape(
 
     async def ask(pod: Pod) -> tuple[str, Counters | str]:
         async with turn:
-            return pod.uid, await _ask(session, pod, timeout, port)
+            try:
+                async with asyncio.timeout(timeout):
+                    return pod.uid, await _ask(session, pod, port)
+            except TimeoutError:
+                return pod.uid, "timeout"
 
     answers = await asyncio.gather(*(ask(pod) for pod in pods))
     return Scrape(
@@ -41,15 +49,14 @@ async def scrape(
     )
 
 
-async def _ask(session: aiohttp.ClientSession, pod: Pod, timeout: float, port: int) -> Counters | str:
+async def _ask(session: aiohttp.ClientSession, pod: Pod, port: int) -> Counters | str:
     if not pod.address:
         return "no address yet"
     try:
-        async with asyncio.timeout(timeout):
-            return parse(await _fetch(session, URL.build(scheme="http", host=pod.address, port=port, path="/metrics")))
+        return parse(await _fetch(session, URL.build(scheme="http", host=pod.address, port=port, path="/metrics")))
     except TimeoutError:
         return "timeout"
-    except Malformed as problem:
+    except MalformedError as problem:
         return str(problem)
     except aiohttp.ClientConnectorError as problem:
         refused = isinstance(problem.os_error, ConnectionRefusedError)
@@ -62,13 +69,13 @@ async def _fetch(session: aiohttp.ClientSession, url: URL) -> str:
     # A pod never sends the operator elsewhere, and never fills its memory.
     async with session.get(url, allow_redirects=False) as response:
         if response.status != 200:
-            raise Malformed(f"HTTP {response.status}")
+            raise MalformedError(f"HTTP {response.status}")
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > MAX_BYTES:
-                raise Malformed(f"garbage: more than {MAX_BYTES} bytes")
+                raise MalformedError(f"garbage: more than {MAX_BYTES} bytes")
     try:
         return body.decode()
     except UnicodeDecodeError as problem:
-        raise Malformed("garbage: not text") from problem
+        raise MalformedError("garbage: not text") from problem

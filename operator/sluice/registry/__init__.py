@@ -1,0 +1,1 @@
+"""The MLflow registry: from what the user names to a version and a digest."""

@@ -1,0 +1,121 @@
+"""Requests to MLflow's REST API, with every way to fail turned into a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from sluice.core.observation import Unresolved
+
+MAX_JSON_BYTES = 4 * 1024 * 1024
+
+
+class RefusalError(Exception):
+    """There is no answer, and this is why. Stays inside this package."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.unresolved = Unresolved(reason, message)
+
+
+class MissingError(Exception):
+    """MLflow works and says that it does not have this; or, for an alias, that the parameter is wrong."""
+
+
+class Rest:
+    """GET requests below one tracking URI."""
+
+    def __init__(self, session: aiohttp.ClientSession, tracking_uri: str, *, timeout: float) -> None:
+        self._session = session
+        self._base = URL(tracking_uri)
+        self._timeout = timeout
+        self.address = str(self._base.with_user(None))  # without the password, for messages
+
+    async def json(self, path: str, /, **params: str) -> dict[str, Any]:
+        """Return the JSON object at a path.
+
+        Raises:
+            MissingError: MLflow answered that there is no such thing.
+            RefusalError: MLflow did not answer, or not as MLflow does.
+        """
+        async with self._get(path, params, aiohttp.ClientTimeout(total=self._timeout)) as response:
+            body = await _read(response.content, MAX_JSON_BYTES)
+            status = response.status
+        answer = _object(body)
+        if status in (400, 404) and answer is not None and "error_code" in answer:
+            raise MissingError(str(answer.get("message", "")))
+        if status != 200:
+            raise self._refusal(status)
+        if answer is None:
+            raise RefusalError(
+                "RegistryInvalid",
+                f"{self.address} answered something that is not MLflow's JSON: check the operator's tracking URI",
+            )
+        return answer
+
+    async def stream(self, path: str, *, silence: float) -> AsyncGenerator[bytes, None]:
+        """Yield the body at a path in pieces; `silence` is how many seconds may pass without one.
+
+        Raises:
+            RefusalError: MLflow did not answer, or broke off.
+        """
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=silence)
+        async with self._get(path, {}, limits) as response:
+            if response.status != 200:
+                raise self._refusal(response.status)
+            async for chunk in response.content.iter_any():
+                yield chunk
+
+    @asynccontextmanager
+    async def _get(
+        self, path: str, params: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._session.get(self._base.joinpath(path), params=params, timeout=limits) as response:
+                yield response
+        except TimeoutError:
+            raise self._unreachable("did not answer in time") from None
+        except aiohttp.ClientConnectorError:
+            raise self._unreachable("does not accept connections") from None
+        except (aiohttp.ClientError, OSError) as problem:
+            raise self._unreachable(f"broke off the answer ({type(problem).__name__})") from None
+
+    def _refusal(self, status: int) -> RefusalError:
+        if status in (401, 403):
+            return RefusalError(
+                "RegistryDenied",
+                f"the registry at {self.address} refuses the operator (HTTP {status}): check its credentials",
+            )
+        if status >= 500 or status == 429:
+            return self._unreachable(f"answered HTTP {status}")
+        return RefusalError(
+            "RegistryInvalid",
+            f"{self.address} answered HTTP {status}, which MLflow does not: check the operator's tracking URI",
+        )
+
+    def _unreachable(self, what: str) -> RefusalError:
+        return RefusalError(
+            "RegistryUnreachable", f"the registry at {self.address} {what}: check that MLflow runs; trying again"
+        )
+
+
+async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            return b""  # no answer of MLflow's is as long
+    return bytes(body)
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
