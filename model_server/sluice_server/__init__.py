@@ -1,1 +1,1 @@
-
+"""Serves one version of an MLflow model over HTTP."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from sluice_server.termination import GivingUpError, report
 
-# One thread per prediction: workers and threads are the parallelism. It also makes forking after the warm-up safe, since
-# OpenMP's pool of threads does not survive a fork.
+# One thread per prediction: workers and threads are the parallelism. It also makes forking after the warm-up safe,
+# since OpenMP's pool of threads does not survive a fork.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

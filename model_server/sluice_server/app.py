@@ -44,7 +44,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
 
 
 def _add_health(app: Flask) -> None:
-    """MLflow's health endpoints and Kubernetes's. A draining server stays ready: the gateway decides when to leave it."""
+    """MLflow's health endpoints and Kubernetes's. A draining server stays ready: leaving it is the gateway's part."""
 
     def healthy() -> Response:
         return Response("\n", mimetype="application/json")

@@ -1,7 +1,7 @@
 """One fingerprint for all files of a model.
 
-MLflow has no digest of a model version. Training, the operator and the init container of every pod must agree on one, so
-it is defined here once, with nothing but the standard library.
+MLflow has no digest of a model version. Training, the operator and the init container of every pod must agree on one,
+so it is defined here once, with nothing but the standard library.
 """
 
 import hashlib

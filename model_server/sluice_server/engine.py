@@ -49,7 +49,9 @@ def load(directory: Path, *, trust_pickle: bool) -> Engine:
     metadata = _metadata(directory)
     pyfunc = metadata.flavors.get("python_function")
     if pyfunc is None:
-        raise GivingUpError("ModelLoadFailed", "the model has no python_function flavor: log it with MLflow's log_model.")
+        raise GivingUpError(
+            "ModelLoadFailed", "the model has no python_function flavor: log it with MLflow's log_model."
+        )
     try:
         sklearn = metadata.flavors.get("sklearn", {})
         if sklearn.get("serialization_format") == "skops" and not _code_of(metadata):
@@ -108,7 +110,7 @@ def _load_trusted(directory: Path, metadata: Any) -> Engine:
 
 
 def _one_job(estimator: Any) -> None:
-    """Parallel work belongs to workers and threads: an estimator that starts its own processes per request is slower."""
+    """Parallelism belongs to workers and threads: an estimator that starts processes per request is slower."""
     jobs = {name: 1 for name in estimator.get_params(deep=True) if name == "n_jobs" or name.endswith("__n_jobs")}
     estimator.set_params(**jobs)
 

@@ -10,8 +10,8 @@ from sluice_server.errors import OverloadedError
 class Gate:
     """Lets `slots` predictions run at a time; up to `queue` more wait, each at most `patience` seconds.
 
-    gunicorn's own queue has no bound, and its timeout does not end a request in a thread: without this a slow model would
-    be asked for answers that nobody waits for any more.
+    gunicorn's own queue has no bound, and its timeout does not end a request in a thread: without this a slow model
+    would be asked for answers that nobody waits for any more.
     """
 
     def __init__(self, *, slots: int, queue: int, patience: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sluice_server import metrics
 from sluice_server.settings import Settings
 
-# Seconds of silence after which the kernel asks whether the other side still exists; connections may be kept for an hour.
+# Seconds of silence after which the kernel asks whether the other side still exists: connections are kept for an hour.
 _KEEPALIVE_PROBE_AFTER_SECONDS = 60
 # For health checks, and for telling a request that the queue is full.
 _SPARE_THREADS = 4

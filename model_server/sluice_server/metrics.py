@@ -73,16 +73,16 @@ def finish(assignment: str, status: int) -> None:
 def worker_died(pid: int) -> None:
     """Requests that a worker took with it count as errors: their clients saw a broken connection.
 
-    A worker that is killed for its memory, or by a fault in native code, leaves no other trace: gunicorn starts the next.
+    A worker killed for its memory, or by a fault in native code, leaves no other trace: gunicorn starts the next.
     """
     file = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], f"gauge_livesum_{pid}.db")
     if file.exists():
-        for key, value, *_ in MmapedDict.read_all_values_from_file(str(file)):
+        for key, value, *_ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
             assignment = json.loads(key)[2].get("assignment")
             if value > 0 and assignment:
                 log.error("worker %d died with %d %s requests unanswered", pid, value, assignment)
                 _requests.labels(assignment, "error").inc(value)
-    mark_process_dead(pid)
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 class _Page:
@@ -91,10 +91,10 @@ class _Page:
     def __init__(self, *, started: float, labels: dict[str, str]) -> None:
         self._started = started
         self._labels = labels
-        self._counts = MultiProcessCollector(None)
+        self._counts = MultiProcessCollector(None)  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._counts.collect()
+        yield from self._counts.collect()  # type: ignore[no-untyped-call]
         yield GaugeMetricFamily(
             "sluice_server_start_time_seconds", "Unix time at which the counts began at zero.", self._started
         )
@@ -120,6 +120,11 @@ class _Server(HTTPServer):
         super().__init__(address, _Handler)
         self.page = page
         self.busy = threading.Lock()
+
+    def leave(self) -> None:
+        """In a forked child: the page belongs to the master."""
+        self.busy.release()
+        self.socket.close()
 
     def handle_error(self, request: object, client_address: object) -> None:
         log.debug("a scrape by %s broke off", client_address)
@@ -148,14 +153,14 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(host: str, port: int, page: CollectorRegistry) -> int:
     """Starts to serve the page from a thread; returns the port.
 
-    gunicorn's master forks workers while this thread runs. A fork in the middle of a scrape would copy locks that nobody
-    in the child will ever release, so it waits for the scrape (a millisecond).
+    gunicorn's master forks workers while this thread runs. A fork in the middle of a scrape would copy locks that
+    nobody in the child will ever release, so it waits for the scrape (a millisecond).
     """
     server = _Server((host, port), page)
     os.register_at_fork(
         before=server.busy.acquire,
         after_in_parent=server.busy.release,
-        after_in_child=lambda: (server.busy.release(), server.socket.close()),
+        after_in_child=server.leave,
     )
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return int(server.server_address[1])

@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1)
     graceful_timeout_seconds: int = Field(default=25, ge=1, description="How long a drain may take.")
     keepalive_seconds: int = Field(
-        default=3660, ge=0, description="Above the gateway's idle timeout (Envoy: 1 h), so that the gateway closes first."
+        default=3660,
+        ge=0,
+        description="Above the gateway's idle timeout (Envoy: 1 h), so that the gateway closes first.",
     )
 
     trust_pickle: bool = Field(default=False, description="Load formats that can run any code while they are loaded.")

@@ -1,7 +1,7 @@
 """How a container says why it gave up.
 
-Kubernetes shows what a container wrote to its termination log as the container's last message, and the operator copies it
-into the ModelDeployment's status. So it is one sentence that begins with a word a program can match.
+Kubernetes shows what a container wrote to its termination log as the container's last message, and the operator copies
+it into the ModelDeployment's status. So it is one sentence that begins with a word a program can match.
 """
 
 import os

@@ -17,8 +17,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     A connection whose last answer promised keep-alive stays open for the next request, which is then answered with
     `Connection: close`: gunicorn would close it at once, and a request on its way would be lost.
 
-    Idle connections are closed after a short while: gunicorn would wait for the gateway's idle pool until the end of its
-    graceful timeout.
+    Idle connections are closed after a short while: gunicorn would wait for the gateway's idle pool until the end of
+    its graceful timeout.
     """
 
     _drains_until_idle: float | None = None
