@@ -79,7 +79,7 @@ def fold(spec: ModelDeploymentSpec, rollout: Rollout, stable: str, seen: Observa
     stable_arm = _increments(stable_counters, old_cursors, from_zero=False)
     canary_arm = _increments(canary_counters, old_cursors, from_zero=rollout.weight > 0)
     moved = {uid: Cursor(start=c.start, requests=c.requests, errors=c.errors)
-             for uid, c in (stable_counters | canary_counters).items()}  # fmt: skip
+             for uid, c in {**stable_counters, **canary_counters}.items()}  # fmt: skip
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
     evidence = before.model_copy(update={"cursors": kept | moved})
     if rollout.weight == 0 or stable_arm.requests + canary_arm.requests == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 from sluice.api.spec import ModelDeploymentSpec, Server
 from sluice.api.status import ModelDeploymentStatus, Revision
@@ -32,15 +33,17 @@ def wanted_revision(
     upgrade of the operator, re-rolls nothing.
     """
     wanted = revision_of(spec.server, model, spec.server.image or default_image)
-    known = (
-        status.stable,
-        status.rollout and status.rollout.revision,
-        status.rejected and status.rejected.revision,
-    )
-    for revision in known:
-        if revision is None:
-            continue
+    for revision in _known(status):
         image = spec.server.image or revision.image
         if revision_of(spec.server, model, image).name == revision.name:
             return revision
     return wanted
+
+
+def _known(status: ModelDeploymentStatus) -> Iterator[Revision]:
+    if status.stable:
+        yield status.stable
+    if status.rollout:
+        yield status.rollout.revision
+    if status.rejected:
+        yield status.rejected.revision

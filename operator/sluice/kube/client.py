@@ -11,7 +11,7 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from sluice.kube.api import KubeApi, Manifest, Resource
-from sluice.kube.errors import KubeError, NotFound, Unavailable, from_status
+from sluice.kube.errors import KubeError, NotFoundError, UnavailableError, from_status
 
 FIELD_MANAGER = "sluice"
 APPLY = "application/apply-patch+yaml"
@@ -40,7 +40,7 @@ class Kube(KubeApi):
         """Return an object, None when it is not there."""
         try:
             return await self._request("GET", resource.path(namespace, name))
-        except NotFound:
+        except NotFoundError:
             return None
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
@@ -69,7 +69,7 @@ class Kube(KubeApi):
         """Delete an object and, in the background, what it owns; one that is not there is fine."""
         try:
             await self._request("DELETE", resource.path(namespace, name), {"propagationPolicy": "Background"})
-        except NotFound:
+        except NotFoundError:
             return
 
     async def _apply(self, resource: Resource, manifest: Manifest, subresource: str) -> Manifest:
@@ -95,7 +95,7 @@ class Kube(KubeApi):
             response = await self._client.call_api(*request, _request_timeout=TIMEOUT_SECONDS)
             data = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"the API server can't be reached: {type(error).__name__}: {error}") from error
+            raise UnavailableError(f"the API server can't be reached: {type(error).__name__}: {error}") from error
         return _answer(method, path, response.status, data)
 
 

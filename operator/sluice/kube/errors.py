@@ -7,28 +7,28 @@ class KubeError(Exception):
     """A request failed; the message is one sentence."""
 
 
-class Conflict(KubeError):
+class ConflictError(KubeError):
     """Somebody else wrote in the meantime: look again."""
 
 
-class NotFound(KubeError):
+class NotFoundError(KubeError):
     """The object, or its kind, is not there."""
 
 
-class Refused(KubeError):
+class RefusedError(KubeError):
     """The API server does not accept it; trying the same again will not help."""
 
 
-class Unavailable(KubeError):
+class UnavailableError(KubeError):
     """The API server can't be reached, is overloaded or broken: try again later."""
 
 
 def from_status(status: int, message: str) -> KubeError:
     """Return the error for an HTTP status code."""
     if status == 404:
-        return NotFound(message)
+        return NotFoundError(message)
     if status == 409:
-        return Conflict(message)
+        return ConflictError(message)
     if status == 429 or status >= 500:
-        return Unavailable(message)
-    return Refused(message)
+        return UnavailableError(message)
+    return RefusedError(message)

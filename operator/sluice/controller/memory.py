@@ -1,0 +1,60 @@
+"""What the controller keeps between two looks at one ModelDeployment; losing it costs requests, never truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sluice.api.status import Evidence, ModelDeploymentStatus
+from sluice.kube.api import Manifest
+
+# Evidence is written this often at most, and before every decision: a write per second would wake every watcher.
+CHECKPOINT = timedelta(seconds=5)
+
+
+@dataclass
+class Memory:
+    """The status one ahead of the written one, and what was applied last."""
+
+    status: ModelDeploymentStatus | None = None
+    written: ModelDeploymentStatus | None = None
+    written_raw: dict[str, Any] | None = None
+    written_at: datetime | None = None
+    applied: dict[tuple[str, str], tuple[Manifest, str]] = field(default_factory=dict)
+    frozen: dict[str, Manifest] = field(default_factory=dict)
+
+    def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
+        """Return the newest status: ours, unless somebody else wrote another since."""
+        if self.status is not None and raw == self.written_raw:
+            return self.status
+        self.written = self.status = ModelDeploymentStatus.model_validate(raw)
+        self.written_raw = raw
+        return self.status
+
+    def worth_writing(self, status: ModelDeploymentStatus, now: datetime) -> bool:
+        """Say whether people or the next controller would miss something if this were not written now."""
+        if self.written is None or _facts(status) != _facts(self.written):
+            return True
+        due = self.written_at is None or now - self.written_at >= CHECKPOINT
+        return due and status != self.written
+
+    def wrote(self, status: ModelDeploymentStatus, raw: dict[str, Any], now: datetime) -> None:
+        """Note a status as written; `raw` is how the API server has stored it."""
+        self.status = self.written = status
+        self.written_raw, self.written_at = raw, now
+
+    def is_applied(self, key: tuple[str, str], manifest: Manifest, live: Manifest | None) -> bool:
+        """Say whether the live object is still as it was after we applied this very manifest."""
+        if live is None or key not in self.applied:
+            return False
+        return self.applied[key] == (manifest, live["metadata"]["resourceVersion"])
+
+
+def _facts(status: ModelDeploymentStatus) -> dict[str, Any]:
+    """Return the status without what changes with every request counted."""
+    plain = status
+    if status.rollout:
+        plain = status.model_copy(update={"rollout": status.rollout.model_copy(update={"evidence": Evidence()})})
+    conditions = tuple(c.model_copy(update={"message": ""}) for c in status.conditions)
+    return plain.model_copy(update={"message": None, "conditions": conditions}).to_kubernetes()

@@ -1,0 +1,92 @@
+"""The loop's body: observe, decide, apply."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sluice.api.spec import ModelDeploymentSpec, parse_spec
+from sluice.api.status import ModelDeploymentStatus
+from sluice.controller.apply import Applier, Target
+from sluice.controller.memory import Memory
+from sluice.core.decide import decide
+from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Unresolved
+from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
+from sluice.kube.observe import World, observe, read_wish
+
+Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
+
+
+class Registry(Protocol):
+    """Where model versions come from."""
+
+    async def get(self, uri: str) -> ResolvedModel | Unresolved:
+        """Return the newest answer for a model URI."""
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Everything one look needs."""
+
+    api: KubeApi
+    registry: Registry
+    scrape: Scraper
+    applier: Applier
+    server_image: str
+    clock: Callable[[], datetime]
+
+    async def __call__(self, namespace: str, name: str, memory: Memory) -> float | None:
+        """Look once; return the seconds until the next look, None when the object is gone or going.
+
+        Raises:
+            KubeError: the API server failed; nothing is lost, look again.
+            pydantic.ValidationError: the stored object does not fit the API.
+        """
+        raw = await self.api.get(MODEL_DEPLOYMENTS, namespace, name)
+        if raw is None or "deletionTimestamp" in raw["metadata"]:
+            return None
+        target = _target(raw)
+        status = memory.current(raw.get("status", {}))
+        world = await observe(self.api, namespace, name, target.spec)
+        seen = await self._see(raw, target.spec, status, world)
+        now = self.clock()
+        plan = decide(target.spec, status, seen, now)
+        await self.applier(target, plan, memory, world.objects, now)
+        return plan.requeue_after
+
+    async def _see(
+        self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World
+    ) -> Observation:
+        seen = Observation(
+            generation=raw["metadata"]["generation"],
+            model=await self.registry.get(spec.model.uri),
+            server_image=self.server_image,
+            revisions=world.revisions,
+            route=world.route,
+            gateway_problem=world.gateway_problem,
+            scrape=await self.scrape(_to_scrape(status, world)),
+            wish=read_wish(raw["metadata"].get("annotations", {})),
+        )
+        return seen
+
+
+def _target(raw: Manifest) -> Target:
+    meta = raw["metadata"]
+    return Target(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        spec=parse_spec(raw["spec"]),
+    )
+
+
+def _to_scrape(status: ModelDeploymentStatus, world: World) -> list[Pod]:
+    """Only while two revisions are compared, and only pods that can answer."""
+    if status.stable is None or status.rollout is None:
+        return []
+    names = (status.stable.name, status.rollout.revision.name)
+    pods = [pod for name in names if name in world.revisions for pod in world.revisions[name].pods]
+    return [pod for pod in pods if pod.ready and not pod.terminating]

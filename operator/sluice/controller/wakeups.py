@@ -1,0 +1,39 @@
+"""Wakes the one writer of a ModelDeployment; handlers and pollers do nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+Key = tuple[str, str]
+
+
+@dataclass
+class Wakeups:
+    """One event per ModelDeployment, by namespace and name."""
+
+    _events: dict[Key, asyncio.Event] = field(default_factory=dict)
+
+    def add(self, key: Key) -> asyncio.Event:
+        """Begin to take calls for a ModelDeployment."""
+        return self._events.setdefault(key, asyncio.Event())
+
+    def remove(self, key: Key) -> None:
+        """End it."""
+        self._events.pop(key, None)
+
+    def wake(self, key: Key) -> None:
+        """Make it look now, or once more right after the present look."""
+        if event := self._events.get(key):
+            event.set()
+
+    async def wait(self, key: Key, seconds: float) -> None:
+        """Return when woken, or after some seconds."""
+        event = self.add(key)
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return
+        finally:
+            event.clear()
