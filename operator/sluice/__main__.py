@@ -88,7 +88,7 @@ def set_up_logging(level: str) -> None:
 
 def main() -> None:
     """Run as `python -m sluice`."""
-    settings = Settings()  # type: ignore[call-arg]
+    settings = Settings()
     set_up_logging(settings.log_level)
     asyncio.run(run(settings))
 
