@@ -1,0 +1,168 @@
+"""What the API server accepts and refuses, and with which words. Everything is a dry run: nothing is left behind."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+VALID: dict[str, Any] = {
+    "apiVersion": "sluice.dev/v1alpha1",
+    "kind": "ModelDeployment",
+    "metadata": {"name": "penguins"},
+    "spec": {"model": {"uri": "models:/penguins@champion"}, "traffic": {"gateway": {"name": "public"}}},
+}
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """Return a valid object with other values; `strategy__canary` means the path spec.strategy.canary."""
+    result = copy.deepcopy(VALID)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        place = result if parents[:1] == ["metadata"] else result["spec"]
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return result
+
+
+def steps(*items: dict[str, Any]) -> dict[str, Any]:
+    return changed(strategy={"canary": {"steps": list(items)}})
+
+
+def metric(**kind: Any) -> dict[str, Any]:
+    return changed(analysis={"metrics": [{"name": "errors"} | kind]})
+
+
+def resources(**kinds: dict[str, Any]) -> dict[str, Any]:
+    return changed(server={"resources": kinds})
+
+
+URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
+ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
+ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
+RISE = "the weights of the steps must rise: order the setWeight steps"
+FIRST = "the first step must be a setWeight: without traffic"
+DURATION = "this is not a duration: write for example 45s, 10m or 1h30m"
+PAUSE = "a pause without a duration is not built yet: write for example pause: {duration: 10m}"
+HOST = "this is not a host name: write for example models.example.org"
+PREFIX = "a path prefix begins with /"
+OBJECT_NAME = "this is not the name of a Kubernetes object"
+TRAFFIC = "traffic is missing: name the Gateway"
+GATEWAY = "traffic without a gateway is not built yet: name a Gateway in traffic.gateway.name"
+METRICS = "of the metrics only errorRate is built yet"
+QUANTITY = "these are not quantities of Kubernetes: write for example cpu: 500m"
+ABOVE = "a request is above its limit: raise it in server.resources.limits too"
+NAME = "the name must begin with a letter and have only lower-case letters"
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "name of 41 characters": (changed(metadata__name="a" * 41), "the name is too long: shorten metadata.name"),
+    "name begins with a digit": (changed(metadata__name="7penguins"), NAME),
+    "name with a dot": (changed(metadata__name="penguins.v2"), NAME),
+    "uri without scheme": (changed(model={"uri": "penguins"}), URI),
+    "uri without alias and version": (changed(model={"uri": "models:/penguins"}), URI),
+    "uri with an empty alias": (changed(model={"uri": "models:/penguins@"}), URI),
+    "uri with both": (changed(model={"uri": "models:/penguins@champion/7"}), URI),
+    "uri with a stage": (changed(model={"uri": "models:/penguins/Production"}), URI),
+    "uri with version 0": (changed(model={"uri": "models:/penguins/0"}), URI),
+    "uri of a bucket": (changed(model={"uri": "s3://models/penguins"}), URI),
+    "no model": (changed(model=None), "spec.model: Required value"),
+    "no uri": (changed(model={}), "spec.model.uri: Required value"),
+    "traffic missing": (changed(traffic=None), TRAFFIC),
+    "traffic without gateway": (changed(traffic={}), GATEWAY),
+    "gateway without name": (changed(traffic={"gateway": {}}), "spec.traffic.gateway.name: Required value"),
+    "gateway name in capitals": (changed(traffic__gateway__name="Public"), OBJECT_NAME),
+    "gateway name empty": (changed(traffic__gateway__name=""), OBJECT_NAME),
+    "gateway namespace": (changed(traffic__gateway__namespace="my_infra"), OBJECT_NAME),
+    "host with scheme": (changed(traffic__hostnames=["https://models.example.org"]), HOST),
+    "host with port": (changed(traffic__hostnames=["models.example.org:80"]), HOST),
+    "host with a star inside": (changed(traffic__hostnames=["models.*.org"]), HOST),
+    "second host": (changed(traffic__hostnames=["models.example.org", "models..org"]), HOST),
+    "prefix without slash": (changed(traffic__pathPrefix="penguins"), PREFIX),
+    "prefix with two slashes": (changed(traffic__pathPrefix="/a//b"), PREFIX),
+    "prefix that climbs": (changed(traffic__pathPrefix="/a/../b"), PREFIX),
+    "prefix with a query": (changed(traffic__pathPrefix="/a?b"), PREFIX),
+    "autoscaling": (changed(autoscaling={"maxReplicas": 3}), "autoscaling is not built yet: set replicas"),
+    "no strategy inside": (changed(strategy={}), ONE_STRATEGY),
+    "two strategies": (changed(strategy={"canary": {}, "blueGreen": {}}), ONE_STRATEGY),
+    "blueGreen": (changed(strategy={"blueGreen": {}}), "strategy blueGreen is not built yet: use canary"),
+    "shadow": (changed(strategy={"shadow": {}}), "strategy shadow is not built yet: use canary"),
+    "abTest": (changed(strategy={"abTest": {"variants": []}}), "strategy abTest is not built yet: use canary"),
+    "recreate": (changed(strategy={"recreate": {}}), "strategy recreate is not built yet: use canary"),
+    "weights that fall": (steps({"setWeight": 50}, {"setWeight": 10}), RISE),
+    "weights that fall later": (steps({"setWeight": 5}, {"setWeight": 50}, {"analysis": {}}, {"setWeight": 20}), RISE),
+    "pause first": (steps({"pause": {"duration": "1m"}}, {"setWeight": 10}), FIRST),
+    "analysis first": (steps({"analysis": {}}, {"setWeight": 10}), FIRST),
+    "step with two fields": (steps({"setWeight": 10, "analysis": {}}), ONE_STEP),
+    "empty step": (steps({"setWeight": 10}, {}), ONE_STEP),
+    "mirror step": (steps({"setWeight": 10}, {"mirror": {"percent": 20}}), "a mirror step is not built yet: remove it"),
+    "pause without duration": (steps({"setWeight": 10}, {"pause": {}}), PAUSE),
+    "duration in words": (steps({"setWeight": 10}, {"pause": {"duration": "5 minutes"}}), DURATION),
+    "duration empty": (steps({"setWeight": 10}, {"pause": {"duration": ""}}), DURATION),
+    "duration without unit": (steps({"setWeight": 10}, {"pause": {"duration": "10"}}), DURATION),
+    "duration backwards": (steps({"setWeight": 10}, {"pause": {"duration": "5s1m"}}), DURATION),
+    "duration of centuries": (steps({"setWeight": 10}, {"pause": {"duration": "9999999h"}}), DURATION),
+    "metric without kind": (metric(), "a metric needs its kind: write for example errorRate: {}"),
+    "metric latency": (metric(latency={"marginRatio": 1.2}), METRICS),
+    "metric accuracy": (metric(accuracy={}), METRICS),
+    "metric prometheus": (metric(errorRate={}, prometheus={"query": "up"}), METRICS),
+    "metric name": (metric(name="Error Rate", errorRate={}), "the name of a metric has lower-case letters"),
+    "request that is no quantity": (resources(requests={"memory": "12Gib"}), QUANTITY),
+    "negative limit": (resources(limits={"cpu": -1}), QUANTITY),
+    "request above its limit": (resources(requests={"cpu": "3"}, limits={"cpu": 2}), ABOVE),
+    "request above the default limit": (resources(requests={"memory": "2Gi"}), ABOVE),
+}
+
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "the smallest object": VALID,
+    "name of 40 characters": changed(metadata__name="a" * 40),
+    "name with digits and dashes": changed(metadata__name="penguins-2"),
+    "uri with a version": changed(model={"uri": "models:/penguins/7"}),
+    "uri with a long version": changed(model={"uri": "models:/penguins/1234567890"}),
+    "model name with spaces": changed(model={"uri": "models:/adelie penguins@champion"}),
+    "gateway elsewhere": changed(traffic__gateway__namespace="infra"),
+    "hosts": changed(traffic__hostnames=["models.example.org", "*.example.org", "localhost"]),
+    "prefix /": changed(traffic__pathPrefix="/"),
+    "prefix with dots": changed(traffic__pathPrefix="/v1.2/penguins_~-/"),
+    "default steps": changed(strategy={"canary": {}}),
+    "one step": steps({"setWeight": 100}),
+    "weights that stay": steps({"setWeight": 10}, {"analysis": {}}, {"setWeight": 10}),
+    "pauses": steps({"setWeight": 1}, {"pause": {"duration": "1h30m15s"}}, {"pause": {"duration": "0s"}}),
+    "paused": changed(paused=True),
+    "resources as numbers": resources(requests={"cpu": 1}, limits={"cpu": 2, "memory": "2Gi", "example.org/gpu": 1}),
+    "request equal to its limit": resources(requests={"memory": "1024Mi"}, limits={"memory": "1Gi"}),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str, server: Any, objects: str) -> None:
+    body, sentence = REFUSED[case]
+    answer = server.call("POST", objects, body, dryRun="All")
+    assert answer.status == 422, answer
+    assert sentence in answer.message
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_accepted(case: str, server: Any, objects: str) -> None:
+    answer = server.call("POST", objects, ACCEPTED[case], dryRun="All", fieldValidation="Strict")
+    assert answer.ok, answer.message
+
+
+def test_every_sentence_is_tried(installed: dict[str, Any]) -> None:
+    def sentences(schema: Any) -> set[str]:
+        if isinstance(schema, list):
+            return set().union(*map(sentences, schema))
+        if not isinstance(schema, dict):
+            return set()
+        own = {rule["message"] for rule in schema.get("x-kubernetes-validations", ())}
+        return own.union(*map(sentences, schema.values()))
+
+    schema = installed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    tried = [sentence for _, sentence in REFUSED.values()]
+    assert [s for s in sentences(schema) if not any(part in s for part in tried)] == []
