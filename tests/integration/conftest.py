@@ -10,14 +10,14 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client, config
+from kubernetes import config
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = "sluice-test"
@@ -51,7 +51,12 @@ class Server:
     ) -> Answer:
         headers = {"Content-Type": f"application/{kind}", "Accept": f"application/{accept}"}
         request = self.client.param_serialize(
-            method, path, query_params=list(query.items()), header_params=headers, body=body, auth_settings=["BearerToken"]
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
         )
         response = self.client.call_api(*request, _request_timeout=30)
         return Answer(response.status, json.loads(response.read()))
@@ -115,6 +120,17 @@ def namespace(server: Server, installed: dict[str, Any]) -> Iterator[str]:
     assert answer.ok, answer.message
     yield name
     server.call("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The real kubectl, at this cluster only."""
+
+    def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        command = ["kubectl", "--kubeconfig", str(kubeconfig), *arguments]
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.fixture

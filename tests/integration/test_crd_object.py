@@ -1,0 +1,165 @@
+"""What a stored ModelDeployment looks like: defaults, unknown fields, columns, subresources, kubectl's words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sluice.api.spec import ModelDeploymentSpec, parse_spec
+from sluice.api.structural import without_nulls
+
+pytestmark = pytest.mark.integration
+
+SPEC = {"model": {"uri": "models:/penguins@champion"}, "traffic": {"gateway": {"name": "public"}}}
+TABLE = "json;as=Table;v=v1;g=meta.k8s.io"
+
+
+def deployment(name: str = "penguins", **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "sluice.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": SPEC | spec,
+    }
+
+
+@pytest.fixture
+def stored(server: Any, objects: str) -> Iterator[str]:
+    """The path of a stored object; it is paused, because an operator may be running here."""
+    name = f"stored-{uuid.uuid4().hex[:6]}"
+    answer = server.call("POST", objects, deployment(name, replicas=2, paused=True))
+    assert answer.ok, answer.message
+    yield f"{objects}/{name}"
+    server.call("DELETE", f"{objects}/{name}")
+
+
+def test_the_server_fills_in_the_defaults_of_the_models(server: Any, objects: str) -> None:
+    answer = server.call("POST", objects, deployment(), dryRun="All")
+    assert answer.body["spec"] == without_nulls(ModelDeploymentSpec.model_validate(SPEC).to_kubernetes())
+    assert "replicas" not in answer.body["spec"]
+    assert parse_spec(answer.body["spec"]) == parse_spec(SPEC)
+
+
+def test_nested_defaults_fill_what_is_left_out(server: Any, objects: str) -> None:
+    body = deployment(analysis={"alpha": {"harm": 0.01}}, server={"workers": 3})
+    spec = server.call("POST", objects, body, dryRun="All").body["spec"]
+    assert spec["analysis"]["alpha"] == {"harm": 0.01, "safe": 0.05}
+    assert spec["analysis"]["metrics"][0]["errorRate"] == {"marginRatio": 1.25, "marginAbsolute": 0.005}
+    assert spec["server"]["threads"] == 4
+    assert spec["server"]["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_an_unknown_strategy_is_refused_by_strict_validation(server: Any, objects: str) -> None:
+    body = deployment(strategy={"bigBang": {}})
+    answer = server.call("POST", objects, body, dryRun="All", fieldValidation="Strict")
+    assert answer.status == 400
+    assert 'unknown field "spec.strategy.bigBang"' in answer.message
+
+
+def test_an_unknown_strategy_is_refused_after_pruning_too(server: Any, objects: str) -> None:
+    answer = server.call("POST", objects, deployment(strategy={"bigBang": {}}), dryRun="All", fieldValidation="Ignore")
+    assert answer.status == 422
+    assert "a strategy is exactly one of canary" in answer.message
+
+
+def test_other_unknown_fields_are_pruned_unless_strict(server: Any, objects: str) -> None:
+    body = deployment(replica=3)
+    assert "replica" not in server.call("POST", objects, body, dryRun="All").body["spec"]
+    assert not server.call("POST", objects, body, dryRun="All", fieldValidation="Strict").ok
+
+
+def test_status_is_written_only_through_its_subresource(server: Any, stored: str) -> None:
+    patch = {"spec": {"replicas": 7}, "status": {"message": "hello"}}
+    status = server.merge(f"{stored}/status", patch, dryRun="All").body
+    assert (status["spec"]["replicas"], status["status"]["message"]) == (2, "hello")
+    spec = server.merge(stored, patch, dryRun="All").body
+    assert spec["spec"]["replicas"] == 7
+    assert spec.get("status", {}).get("message") != "hello"
+    assert spec["metadata"]["generation"] == status["metadata"]["generation"] + 1
+
+
+def test_status_has_no_defaults(server: Any, stored: str) -> None:
+    revision = {"name": "abc", "modelName": "penguins", "modelVersion": "7", "digest": "d", "image": "i"}
+    answer = server.merge(f"{stored}/status", {"status": {"stable": revision}}, dryRun="All")
+    assert answer.body["status"]["stable"] == revision
+
+
+def test_scale_reads_and_writes_replicas(server: Any, stored: str) -> None:
+    scale = server.call("GET", f"{stored}/scale")
+    assert scale.body["kind"] == "Scale"
+    assert scale.body["spec"] == {"replicas": 2}
+    assert server.merge(f"{stored}/scale", {"spec": {"replicas": 5}}, dryRun="All").body["spec"] == {"replicas": 5}
+    assert "spec.replicas" in server.merge(f"{stored}/scale", {"spec": {"replicas": -1}}, dryRun="All").message
+
+
+def test_scale_reports_status_and_selector(server: Any, stored: str) -> None:
+    wanted = {"replicas": 4, "selector": "app=x"}
+
+    def written_and_read() -> bool:
+        assert server.merge(f"{stored}/status", {"status": wanted}).ok
+        return bool(server.call("GET", f"{stored}/scale").body["status"] == wanted)
+
+    # An operator that runs here writes the same fields, so one look may come too late.
+    assert any(written_and_read() for _ in range(5))
+
+
+def test_the_columns_say_what_a_person_wants(server: Any, stored: str) -> None:
+    def revision(version: str) -> dict[str, str]:
+        return {"name": f"r{version}", "modelName": "penguins", "modelVersion": version, "digest": "d", "image": "i"}
+
+    now = "2026-01-01T00:00:00.123Z"
+    status = {
+        "strategy": "canary",
+        "stable": revision("1"),
+        "rollout": {"revision": revision("2"), "startedAt": now, "stepStartedAt": now, "weight": 10},
+        "weight": 10,
+        "step": "2/4 analysis",
+        "verdict": "Running",
+        "ready": "3/3 + 1/1",
+        "model": "penguins/1 → 2",
+        "message": "waiting for evidence",
+    }
+    table = server.call(
+        "PATCH", f"{stored}/status", {"status": status}, kind="merge-patch+json", accept=TABLE, dryRun="All"
+    )
+    assert table.body["kind"] == "Table", table
+    cells = table.body["rows"][0]["cells"]
+    names = [(column["name"], column["priority"]) for column in table.body["columnDefinitions"]]
+    assert [name for name, priority in names if not priority] == (
+        ["Name", "Strategy", "Stable", "Candidate", "Weight", "Step", "Verdict", "Ready", "Age"]
+    )
+    assert [name for name, priority in names if priority] == ["Model", "URI", "Message"]
+    row = {name: cell for (name, _), cell in zip(names, cells, strict=True) if name not in ("Name", "Age")}
+    assert row == {
+        "Strategy": "canary",
+        "Stable": "1",
+        "Candidate": "2",
+        "Weight": 10,
+        "Step": "2/4 analysis",
+        "Verdict": "Running",
+        "Ready": "3/3 + 1/1",
+        "Model": "penguins/1 → 2",
+        "URI": "models:/penguins@champion",
+        "Message": "waiting for evidence",
+    }
+
+
+def test_kubectl_knows_the_short_name_and_says_what_is_wrong(kubectl: Any, namespace: str, stored: str) -> None:
+    shown = kubectl("get", "md", "--namespace", namespace)
+    assert shown.stdout.split()[:3] == ["NAME", "STRATEGY", "STABLE"]
+    assert stored.rsplit("/", 1)[1] in shown.stdout
+    assert stored.rsplit("/", 1)[1] in kubectl("get", "sluice", "--namespace", namespace).stdout
+
+    def apply(body: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        arguments = ("apply", "--dry-run=server", "--namespace", namespace, "--filename", "-")
+        result: subprocess.CompletedProcess[str] = kubectl(*arguments, text=json.dumps(body))
+        return result
+
+    assert "modeldeployment.sluice.dev/penguins created (server dry run)" in apply(deployment()).stdout
+    assert 'unknown field "spec.strategy.bigBang"' in apply(deployment(strategy={"bigBang": {}})).stderr
+    assert "strategy shadow is not built yet: use canary" in apply(deployment(strategy={"shadow": {}})).stderr
+    assert "spec.replicas in body should be greater than or equal to 0" in apply(deployment(replicas=-1)).stderr
