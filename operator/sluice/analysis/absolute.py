@@ -95,6 +95,8 @@ class AbsoluteEvidence:
         fields = stored.Fields.of(data, "absolute")
         seen, waiting = fields.arms("seen"), fields.arms("waiting")
         harm = fields.logs("harm", len(alternatives.HARM_PRIOR))
+        if waiting[0].requests and waiting[1].requests:
+            raise ValueError("stored evidence: absolute.waiting holds requests of both arms, which wait for nothing")
         return cls(
             delta=fields.number("delta"),
             harmful=Staggered(wealth=harm, clock=fields.count("rounds")),

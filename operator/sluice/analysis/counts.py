@@ -34,8 +34,8 @@ class Block:
     """Both arms' increments of one scrape.
 
     `weight` is the canary's configured share, in [0, 1), while these requests were assigned (not while they were
-    scraped). Where the block straddles a change of weight, `weight_before` is the share before it: each request was then
-    assigned with some share between the two, and evidence takes the worse end. Raises ValueError for any other weight.
+    scraped). Where the block straddles a change of weight, `weight_before` is the share before it: each request was
+    assigned with some share between the two, and evidence takes the worse end. ValueError for any other weight.
     """
 
     weight: float

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 FLOOR = -1e4  # a component that is ruined: exp(FLOOR) is zero in any arithmetic that matters
 CEILING = 1e4  # far above any threshold; discarding the rest is conservative
 DIGITS = 6  # decimals of stored wealth: a compact state
-_SCALE = 1e6
 
 Logs = tuple[float, ...]
 
@@ -36,8 +35,13 @@ def log_sum(logs: Iterable[float]) -> float:
 
 
 def keep(value: float) -> float:
-    """One component's wealth as it is stored: rounded down to six decimals, between FLOOR and CEILING."""
-    return math.floor(min(CEILING, max(FLOOR, value)) * _SCALE) / _SCALE
+    """One component's wealth as it is stored: rounded down to six decimals, between FLOOR and CEILING.
+
+    What is stored already stays as it is, so a bet that neither wins nor loses changes nothing.
+    """
+    value = min(CEILING, max(FLOOR, value))
+    nearest = round(value, DIGITS)
+    return nearest if nearest <= value else round(nearest - 10.0**-DIGITS, DIGITS)
 
 
 def multiply(wealth: Logs, factors: Sequence[float]) -> Logs:
