@@ -1,0 +1,163 @@
+"""Tells the story: v1 live, v2 promoted, the failing v3 rolled back; non-zero if any of it did not happen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+from sluice_training.data import request_rows
+
+from hack.demo.view import View
+from hack.demo.watching import Sight, Watcher
+from hack.load import Answer, Load
+from hack.stack.commands import ROOT, StackError
+from hack.stack.install import Stack, bring_up
+
+NAMESPACE, NAME, ALIAS = "demo", "penguins", "champion"
+RATE = 100.0
+PATIENCE_SECONDS = 240.0
+
+
+class DemoError(Exception):
+    """Something that should have happened did not."""
+
+
+@dataclass
+class Story:
+    """One run of the demo."""
+
+    stack: Stack
+    watcher: Watcher
+    view: View
+    load: Load | None = None
+
+    def install(self) -> None:
+        """Put version 1 live, from nothing."""
+        shell = self.stack.shell
+        self.view.title("1. Version 1 goes live")
+        shell.kubectl("delete", "modeldeployment", NAME, "--namespace", NAMESPACE, "--ignore-not-found")
+        self.stack.move_alias(ALIAS, 1)
+        shell.apply((ROOT / "hack/demo/namespace.yaml").read_text())
+        shell.kubectl("apply", "--namespace", NAMESPACE, "-f", "examples/canary.yaml")
+        self.until(lambda sight: sight.ready and sight.stable == "1", "version 1 serves")
+
+    def good(self) -> None:
+        """Roll out a better version under traffic; nobody may notice."""
+        self.view.title("2. The alias moves to version 2, a better model: it is promoted step by step")
+        since = self.mark()
+        self.stack.move_alias(ALIAS, 2)
+        self.until(lambda sight: sight.stable == "2" and not sight.candidate, "version 2 is stable")
+        time.sleep(2)
+        self.nobody_failed(since)
+
+    def bad(self) -> None:
+        """Roll out a version that answers 500 on some rows; it must be gone in no time."""
+        self.view.title("3. The alias moves to version 3, which fails on some rows: it is rolled back")
+        since = self.mark()
+        self.stack.move_alias(ALIAS, 3)
+        self.until(lambda sight: sight.rejected == "3" and not sight.candidate, "version 3 is rolled back")
+        self.until_off("3")
+        self.summary(self.answers()[since:], "3")
+
+    def until(self, true: Callable[[Sight], bool], what: str) -> Sight:
+        """Watch until something is so."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            sight = self.watcher.look()
+            self.view.show(sight, self.answers())
+            if true(sight):
+                return sight
+            time.sleep(0.4)
+        raise DemoError(f"did not happen within {PATIENCE_SECONDS:.0f} s: {what}")
+
+    def until_off(self, version: str) -> None:
+        """Wait until clients got nothing from a version for three seconds."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            last = max((a.done for a in self.answers()[-5000:] if a.version == version), default=0.0)
+            if time.monotonic() - last > 3:
+                return
+            self.view.show(self.watcher.look(), self.answers())
+            time.sleep(0.4)
+        raise DemoError(f"version {version} still gets traffic")
+
+    def answers(self) -> list[Answer]:
+        """Everything clients got so far."""
+        return self.load.answers if self.load else []
+
+    def mark(self) -> int:
+        """Remember this point of the clients' log."""
+        return len(self.answers())
+
+    def nobody_failed(self, since: int) -> None:
+        """Check the clients' log."""
+        answers = self.answers()[since:]
+        failed = [answer for answer in answers if answer.failed]
+        if failed:
+            raise DemoError(f"{len(failed)} of {len(answers)} requests failed, for example {failed[0]}")
+        self.say(f"{len(answers)} requests during this rollout, 0 failed")
+
+    def summary(self, answers: list[Answer], version: str) -> None:
+        """Say who was hurt by the bad version, and that it was nobody else."""
+        failed = [answer for answer in answers if answer.failed]
+        others = [answer for answer in failed if answer.version != version]
+        if others or not failed:
+            raise DemoError(f"expected failures of version {version} only; others: {others[:3]}")
+        span = max(a.done for a in answers if a.version == version) - failed[0].done
+        self.say(
+            f"{len(failed)} of {len(answers)} requests failed, all on version {version}; "
+            f"it was off traffic {span:.1f} s after its first failure"
+        )
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self.view.say(text)
+
+
+def main() -> int:
+    """Run the demo."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--cluster", default="sluice")
+    console, began = Console(highlight=False), time.monotonic()
+    try:
+        stack = bring_up(parser.parse_args().cluster, console.print)
+        ready = time.monotonic() - began
+        tell(stack, console)
+    except (StackError, DemoError) as problem:
+        console.print(f"[red]The demo failed:[/red] {problem}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    console.print(f"\nSet-up took {ready:.0f} s, the story {time.monotonic() - began - ready:.0f} s.")
+    console.print(NEXT.format(kubeconfig=stack.shell.env["KUBECONFIG"]))
+    return 0
+
+
+def tell(stack: Stack, console: Console) -> None:
+    """Tell the three chapters."""
+    with View(console) as view:
+        story = Story(stack, Watcher(NAMESPACE, NAME, stack.shell.env["KUBECONFIG"]), view)
+        story.install()
+        url = f"{stack.gateway_url}/penguins/invocations"
+        with Load(url, request_rows(), RATE) as load:
+            story.load = load
+            story.good()
+            story.bad()
+
+
+NEXT = """
+The cluster stays up. Look around:
+
+  export KUBECONFIG={kubeconfig}
+  kubectl get md -n demo                    what runs, and what is being rolled out
+  kubectl describe md penguins -n demo      why: conditions and events
+  kubectl get httproute,pods -n demo        what Sluice made of it
+  make cluster-down                         take it all away
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())
