@@ -1,0 +1,3 @@
+module sluice.local/hack/tools
+
+go 1.25.0
