@@ -57,8 +57,14 @@ class Handlers:
             self.wakeups.wake((namespace, owner))
 
 
+def log_in(**about: Any) -> kopf.ConnectionInfo | None:
+    """Log in with the pod's service account, or with the kubeconfig that KUBECONFIG names."""
+    return kopf.login_with_service_account(**about) or kopf.login_with_kubeconfig(**about)
+
+
 def register(registry: kopf.OperatorRegistry, handlers: Handlers) -> None:
-    """Tell kopf what to watch."""
+    """Tell kopf how to log in and what to watch."""
+    kopf.on.login(registry=registry, id="log-in")(log_in)
     mine: Callable[..., Any] = kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="changed")
     mine(handlers.changed)
     kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, id="live", cancellation_backoff=10, cancellation_timeout=15)(
