@@ -24,10 +24,10 @@ SAFE_PRIOR = (0.50, 0.10, 0.20, 0.04, 0.04, 0.04, 0.04, 0.04)
 
 def harmful(*, stable: Arm, canary: Arm, delta: float) -> list[Rates | None]:
     """One pair per share of HARM_PRIOR, all with canary > stable + delta; None where there is nothing to bet on."""
-    seen = min(_rate(stable, delta / 10), 0.95 * (1 - delta))
+    seen = _rate(stable, delta / 10, most=_room(delta))
     guesses: list[Rates | None] = [Rates(seen, _worse(seen + delta, odds)) for odds in _WORSE]
     guesses.append(Rates(seen, max(_DEAD, (1 + seen + delta) / 2)))
-    learned = Rates(seen, _rate(canary, 0.5))
+    learned = Rates(seen, _rate(canary, 0.5, most=1.0))
     guesses.append(learned if learned.canary > learned.stable + delta else None)
     for share in _FIXED_STABLE:
         fixed = share * (1 - delta)
@@ -37,17 +37,22 @@ def harmful(*, stable: Arm, canary: Arm, delta: float) -> list[Rates | None]:
 
 def safe(*, stable: Arm, canary: Arm, delta: float) -> list[Rates | None]:
     """One pair per share of SAFE_PRIOR, all with canary < stable + delta; None where there is nothing to bet on."""
-    prior = delta / 10
-    both = _rate(stable + canary, prior)
-    learned = Rates(_rate(stable, prior), _rate(canary, prior))
+    prior, room = delta / 10, _room(delta)
+    both = _rate(stable + canary, prior, most=room)
+    learned = Rates(_rate(stable, prior, most=room), _rate(canary, prior, most=1.0))
     guesses: list[Rates | None] = [Rates(both, both), learned if learned.canary < learned.stable + delta else None]
-    guesses.extend(Rates(rate, rate) for rate in (min(multiple * delta, 0.5) for multiple in _ALIKE))
+    guesses.extend(Rates(rate, rate) for rate in (min(multiple * delta, room / 2) for multiple in _ALIKE))
     return guesses
 
 
-def _rate(arm: Arm, prior: float) -> float:
-    """Error rate of `arm`, as if half an error had been seen before, at the rate `prior` (in (0, 1))."""
-    return (arm.errors + 0.5) / (arm.requests + 0.5 / prior)
+def _room(delta: float) -> float:
+    """The largest rate of stable to bet on: above 1 - delta the canary cannot be worse than tolerated."""
+    return 0.95 * (1 - delta)
+
+
+def _rate(arm: Arm, prior: float, *, most: float) -> float:
+    """Error rate of `arm`, at most `most`, as if half an error had been seen before, at the rate `prior` in (0, 1)."""
+    return min(most, (arm.errors + 0.5) / (arm.requests + 0.5 / prior))
 
 
 def _worse(rate: float, odds: float) -> float:

@@ -49,13 +49,14 @@ def _log_likelihood_ratio(arm: Arm, guess: float, null: float) -> float:
 def projection(*, requests: tuple[int, int], guess: Rates, delta: float) -> Rates:
     """The point (s, s + delta) nearest to `guess` in Kullback-Leibler distance weighted with (stable, canary) requests.
 
-    The derivative of that distance, cleared of its denominators, is a cubic in s with exactly one root between s* and
-    c* - delta. Newton's method finds it, kept inside a shrinking bracket.
+    Requires `guess` inside the open unit square with guess.stable + delta < 1, and requests >= 1. The derivative of
+    the distance, cleared of its denominators, is a cubic in s with exactly one root between s* and c* - delta, which
+    Newton's method finds, kept inside a shrinking bracket. An error in it matters only to second order.
     """
     weight_s, weight_c = requests
-    low = max(0.0, min(guess.stable, guess.canary - delta))
-    high = min(1 - delta, max(guess.stable, guess.canary - delta))
-    s = low + (high - low) * weight_c / (weight_s + weight_c) if guess.canary - delta > guess.stable else high
+    other = max(0.0, guess.canary - delta)
+    low, high = min(guess.stable, other), max(guess.stable, other)
+    s = (weight_s * guess.stable + weight_c * other) / (weight_s + weight_c)
     for _ in range(_STEPS):
         c = s + delta
         pull_s, pull_c = weight_s * (guess.stable - s), weight_c * (guess.canary - c)
@@ -66,8 +67,8 @@ def projection(*, requests: tuple[int, int], guess: Rates, delta: float) -> Rate
             low = s
         else:
             high = s
-        step = s - value / slope if slope else low
-        following = step if low < step < high else (low + high) / 2
+        step = s - value / slope if slope else math.inf
+        following = step if low <= step <= high else (low + high) / 2
         converged = abs(following - s) <= 1e-9 * s  # the error after a step of Newton's is about its square
         s = following
         if converged:

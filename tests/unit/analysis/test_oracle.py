@@ -38,6 +38,8 @@ def divergence(p: float, q: float) -> float:
     requests=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
 )
 def test_the_nearest_point_of_the_null(stable: float, canary: float, delta: float, requests: tuple[int, int]) -> None:
+    stable *= 1 - delta
+
     def distance(s: float) -> float:
         return requests[0] * divergence(stable, s) + requests[1] * divergence(canary, s + delta)
 
@@ -59,7 +61,7 @@ def test_a_factor_is_a_ratio_of_binomial_likelihoods(
     rates: tuple[float, float], counts: tuple[int, int, float, float], delta: float
 ) -> None:
     stable, canary = Arm(counts[0], int(counts[2] * counts[0])), Arm(counts[1], int(counts[3] * counts[1]))
-    guess = Rates(*rates)
+    guess = Rates(rates[0] * (1 - delta), rates[1])
     null = projection(requests=(stable.requests, canary.requests), guess=guess, delta=delta)
     expected = sum(
         binom.logpmf(arm.errors, arm.requests, of_guess) - binom.logpmf(arm.errors, arm.requests, of_null)
@@ -153,10 +155,10 @@ def test_shares_of_the_money_sum_to_one() -> None:
 def test_every_bet_is_placed_on_its_own_side(arms: tuple[tuple[int, float], ...], delta: float) -> None:
     stable, canary = (Arm(n, int(share * n)) for n, share in arms)
     for guess in alternatives.harmful(stable=stable, canary=canary, delta=delta):
-        assert guess is None or 0 < guess.stable + delta < guess.canary < 1
+        assert guess is None or (guess.stable > 0 and guess.stable + delta < guess.canary < 1)
     for guess in alternatives.safe(stable=stable, canary=canary, delta=delta):
         assert guess is None or 0 < guess.canary < guess.stable + delta
-        assert guess is None or (guess.stable < 1 and guess.canary < 1)
+        assert guess is None or (0 < guess.stable < 1 - delta and guess.canary < 1)
     assert len(alternatives.harmful(stable=stable, canary=canary, delta=delta)) == len(alternatives.HARM_PRIOR)
     assert len(alternatives.safe(stable=stable, canary=canary, delta=delta)) == len(alternatives.SAFE_PRIOR)
 
