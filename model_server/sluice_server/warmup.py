@@ -27,6 +27,8 @@ def warm_up(engine: Engine, directory: Path) -> bool:
     except RequestError as error:
         cause = error.__cause__ or error
         raise GivingUpError("WarmUpFailed", f"{error.message} ({type(cause).__name__}: {cause})") from error
+    except GivingUpError:
+        raise
     except Exception as error:
         raise GivingUpError("WarmUpFailed", f"{type(error).__name__}: {error}") from error
     return True
