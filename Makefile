@@ -44,3 +44,30 @@ cluster-down:  ## Stop it and remove everything it left on the machine
 	@python3 -m hack.cluster down --name $(CLUSTER)
 cluster-status:  ## Tell how it is
 	@python3 -m hack.cluster status --name $(CLUSTER)
+
+.PHONY: image
+image:  ## Build the container images
+	@python3 -m hack.images build
+
+.PHONY: manifests
+manifests: venv  ## Generate the CRD and the plain manifests
+	@$(RUN)/python -m hack.manifests
+
+.PHONY: demo
+demo: venv  ## See the main job: a good version promoted, a failing one rolled back
+	@$(RUN)/python -m hack.demo --cluster $(CLUSTER)
+
+TEST_CLUSTER ?= sluice-test
+PYTEST := $(RUN)/pytest
+
+.PHONY: test-unit
+test-unit: venv  ## Unit tests, properties and the simulation: no cluster
+	$(PYTEST) tests/unit tests/simulation
+
+.PHONY: test-e2e
+test-e2e: venv  ## Only the tests on the real cluster
+	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) tests/integration tests/e2e
+
+.PHONY: test
+test: lint typecheck  ## Everything, on a cluster of its own
+	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) tests

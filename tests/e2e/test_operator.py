@@ -1,0 +1,31 @@
+"""The operator may die at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hack.load import Load
+from hack.stack.install import NAMESPACE
+from tests.e2e.subject import Subject, is_true, stable, weight
+
+FIRST, BETTER = 1, 2
+
+
+def kill_operator(subject: Subject) -> None:
+    """End the operator without any chance to say good-bye."""
+    shell = subject.stack.shell
+    shell.kubectl("--namespace", NAMESPACE, "delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
+
+
+def test_killing_the_operator_again_and_again_loses_nothing(subject: Subject, traffic: Callable[[float], Load]) -> None:
+    subject.install(FIRST)
+    with traffic(40) as load:
+        subject.alias_to(BETTER)
+        kill_operator(subject)
+        subject.until(lambda s: weight(s) == 20, "the first step is taken")
+        kill_operator(subject)
+        subject.until(lambda s: weight(s) == 50, "the next step is taken")
+        kill_operator(subject)
+        subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
+    assert [answer for answer in load.answers if answer.failed] == []
+    assert [reason for reason, _ in subject.events()].count("Promoted") == 2
