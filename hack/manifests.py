@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -45,16 +44,16 @@ def chart_crd() -> str:
 
 
 def helm() -> str | None:
-    """Return a helm binary: the one in PATH, or the one that the embedded cluster was built with."""
+    """Return a helm binary: the one in PATH, or the one that an embedded cluster was built with."""
     if found := shutil.which("helm"):
         return found
-    run = subprocess.run(
-        ["python3", "-m", "hack.cluster", "env"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    path = os.pathsep.join(
-        line.partition("PATH=")[2].strip("\"'") for line in run.stdout.splitlines() if "PATH=" in line
-    )
-    return shutil.which("helm", path=path) if path else None
+    for cluster in ("sluice", "sluice-test"):
+        command = [sys.executable, "-m", "hack.cluster", "env", "--name", cluster]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        for line in run.stdout.splitlines():
+            if found := shutil.which("helm", path=line.partition("PATH=")[2]):
+                return found
+    return None
 
 
 def render(binary: str, *arguments: str) -> str:
@@ -63,7 +62,18 @@ def render(binary: str, *arguments: str) -> str:
     Raises:
         subprocess.CalledProcessError: helm refused the values; its sentence is in `stderr`.
     """
-    command = [binary, "template", "sluice", str(CHART), "--namespace", NAMESPACE, *arguments]
+    # A helm that was built without its release's flags believes in a very old Kubernetes.
+    command = [
+        binary,
+        "template",
+        "sluice",
+        str(CHART),
+        "--namespace",
+        NAMESPACE,
+        "--kube-version",
+        "1.35.0",
+        *arguments,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

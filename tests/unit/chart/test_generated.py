@@ -1,0 +1,91 @@
+"""What is checked in is what would be generated, and it asks for no more than it needs. Without helm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from sluice.kube import api
+
+from hack.manifests import ROOT, chart_crd, files
+
+OBJECTS: list[dict[str, Any]] = list(yaml.safe_load_all((ROOT / "manifests" / "install.yaml").read_text()))
+
+
+def the(kind: str) -> dict[str, Any]:
+    return next(item for item in OBJECTS if item["kind"] == kind)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in files()], ids=lambda path: path.name)
+def test_the_crd_is_current(path: Any) -> None:
+    assert path.read_text() == dict(files())[path], "run `make manifests` and commit the result"
+
+
+def test_helm_keeps_the_crd() -> None:
+    assert yaml.safe_load(chart_crd())["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_the_crd_of_the_install_manifest_is_the_same() -> None:
+    assert the("CustomResourceDefinition") == yaml.safe_load((ROOT / "manifests" / "crd.yaml").read_text())
+
+
+def test_the_install_manifest_does_not_mention_helm() -> None:
+    assert "helm" not in (ROOT / "manifests" / "install.yaml").read_text().replace("without Helm", "").lower()
+
+
+def allowed() -> dict[tuple[str, str], set[str]]:
+    return {
+        (group, resource): set(rule["verbs"])
+        for rule in the("ClusterRole")["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def test_the_role_covers_every_kind_that_the_operator_touches() -> None:
+    kinds = [value for value in vars(api).values() if isinstance(value, api.Resource)]
+    assert len(kinds) >= 8
+    for kind in kinds:
+        group = kind.api_version.rpartition("/")[0]
+        assert allowed()[group, kind.plural] >= ({"create"} if kind is api.EVENTS else {"get", "list"})
+
+
+def test_the_role_allows_nothing_dangerous() -> None:
+    for (group, resource), verbs in allowed().items():
+        assert "*" not in {group, resource} | verbs
+        assert verbs <= {"get", "list", "watch", "create", "patch", "update", "delete"}
+        assert resource not in {"secrets", "configmaps", "serviceaccounts", "roles", "clusterroles", "pods/exec"}
+    assert allowed()["", "pods"] == {"get", "list", "watch"}
+    assert not {"create", "delete"} & allowed()["sluice.dev", "modeldeployments"]
+
+
+def test_the_pod_is_restricted() -> None:
+    pod = the("Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["command"] == ["python", "-m", "sluice"]
+    assert the("Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_environment_is_what_the_settings_read() -> None:
+    from sluice.settings import Settings
+
+    (container,) = the("Deployment")["spec"]["template"]["spec"]["containers"]
+    names = {entry["name"].removeprefix("SLUICE_").lower() for entry in container["env"]}
+    assert names <= set(Settings.model_fields)
+    assert names >= {name for name, field in Settings.model_fields.items() if field.is_required()}
+    values = {entry["name"].removeprefix("SLUICE_").lower(): entry["value"] for entry in container["env"]}
+    settings = Settings.model_validate(values)
+    assert (settings.registry_poll_seconds, settings.log_level) == (5, "INFO")
+    assert container["ports"] == [{"name": "health", "containerPort": settings.liveness_port}]
