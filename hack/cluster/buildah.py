@@ -1,7 +1,7 @@
 """Buildah on a store of our own, in a mount namespace of its own: nothing stays mounted or mixed up."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from hack.cluster.references import normalize
 from hack.cluster.shell import run
 
 CONFIG = SOURCES / "config" / "buildah"
+RUN_ROOT = "/run/sluice/storage"
+UNSHARE = ("unshare", "--mount", "--propagation", "private")
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,21 @@ class Buildah:
     def command(self, *arguments: str | Path) -> list[str]:
         """The full command line, for callers that want the output on the terminal."""
         self.cache.storage.mkdir(parents=True, exist_ok=True)
-        store = ["--root", self.cache.storage, "--runroot", "/run/sluice/storage", "--storage-driver", "overlay"]
+        store = ["--root", self.cache.storage, "--runroot", RUN_ROOT, "--storage-driver", "overlay"]
         buildah = ["buildah", *store, "--registries-conf", CONFIG / "registries.conf", *arguments]
-        return [str(part) for part in ("unshare", "--mount", "--propagation", "private", *buildah)]
+        return [*UNSHARE, *(str(part) for part in buildah)]
+
+    def export(self, image: str, layout: Path) -> None:
+        """Write an image to an OCI layout; layers that lie there are not written again, and none is compressed."""
+        source = f"containers-storage:[overlay@{self.cache.storage}+{RUN_ROOT}]@{image}"
+        run([*UNSHARE, "skopeo", "--policy", CONFIG / "policy.json", "copy", "--quiet", "--format", "oci",
+             "--dest-oci-accept-uncompressed-layers", source, f"oci:{layout}:{image}"])  # fmt: skip
 
     def image_id(self, reference: str) -> str | None:
         """The id of an image in the store, or None."""
         with suppress(ClusterError):
             listed = self("images", "--format", "{{.ID}}", "--no-trunc", normalize(reference)).split()
-            return listed[0] if listed else None
+            return listed[0].removeprefix("sha256:") if listed else None
         return None
 
     def commit(self, container: str, reference: str, config: Sequence[str]) -> None:
@@ -56,17 +64,21 @@ class Buildah:
 
 def machine_volumes(cache: Cache) -> list[str]:
     """Lend RUN steps this machine's certificates and package sources; mounted, they are not in the image."""
+    lent = {"/etc/pip.conf": pip_config(os.environ), "/etc/uv/uv.toml": uv_config(os.environ)}
+    volumes = []
     bundle = os.environ.get("SSL_CERT_FILE")
-    volumes = [(bundle, "/etc/ssl/certs/ca-certificates.crt")] if bundle and Path(bundle).is_file() else []
-    pip = cache.root / "pip.conf"
-    text = pip_config(os.environ)
-    if text:
-        pip.write_text(text, encoding="utf-8")
-        volumes.append((str(pip), "/etc/pip.conf"))
+    if bundle and Path(bundle).is_file():
+        volumes.append((bundle, "/etc/ssl/certs/ca-certificates.crt"))
+    for target, text in lent.items():
+        source = cache.root / "lent" / Path(target).name
+        if text:
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_text(text, encoding="utf-8")
+            volumes.append((str(source), target))
     return [part for source, target in volumes for part in ("--volume", f"{source}:{target}:ro")]
 
 
-def pip_config(environment: os._Environ[str] | dict[str, str]) -> str:
+def pip_config(environment: Mapping[str, str]) -> str:
     """Translate pip's environment into the file that RUN steps see."""
     names = {"PIP_INDEX_URL": "index-url", "PIP_EXTRA_INDEX_URL": "extra-index-url",
              "PIP_DEFAULT_TIMEOUT": "timeout", "PIP_TRUSTED_HOST": "trusted-host"}  # fmt: skip
@@ -74,3 +86,12 @@ def pip_config(environment: os._Environ[str] | dict[str, str]) -> str:
     if environment.get("SSL_CERT_FILE"):
         lines.append("cert = /etc/ssl/certs/ca-certificates.crt")
     return "\n".join(["[global]", *lines, ""]) if lines else ""
+
+
+def uv_config(environment: Mapping[str, str]) -> str:
+    """Do the same for uv, which reads neither pip's files nor the system's certificates by itself."""
+    lines = ["system-certs = true"] if environment.get("SSL_CERT_FILE") else []
+    index = environment.get("UV_INDEX_URL") or environment.get("UV_DEFAULT_INDEX") or environment.get("PIP_INDEX_URL")
+    if index:
+        lines.append(f'index-url = "{index}"')
+    return "\n".join([*lines, ""]) if lines else ""

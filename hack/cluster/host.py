@@ -17,6 +17,7 @@ PACKAGES: dict[str, str] = {
     "runc": "runc",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "buildah": "buildah",
+    "skopeo": "skopeo",
     "debootstrap": "debootstrap",
     "iptables": "iptables",
     "socat": "socat",

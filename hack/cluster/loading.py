@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from hack.cluster.buildah import CONFIG, Buildah
+from hack.cluster.buildah import Buildah
 from hack.cluster.errors import ClusterError
 from hack.cluster.paths import Cache, ClusterPaths
 from hack.cluster.references import normalize
@@ -49,8 +49,7 @@ class Loader:
         with _locked(self.cache.root / "layout.lock"):
             found = self._descriptor(image)
             if found is None:
-                self.buildah("push", "--quiet", "--disable-compression", "--format", "oci", "--signature-policy",
-                             CONFIG / "policy.json", image, f"oci:{self.cache.layout}:{image}")  # fmt: skip
+                self.buildah.export(image, self.cache.layout)
                 found = self._descriptor(image)
         if found is None:
             raise ClusterError(f"Image {image} did not arrive in {self.cache.layout}: delete that directory.")
