@@ -72,6 +72,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "uri with a stage": (changed(model={"uri": "models:/penguins/Production"}), URI),
     "uri with version 0": (changed(model={"uri": "models:/penguins/0"}), URI),
     "uri of a bucket": (changed(model={"uri": "s3://models/penguins"}), URI),
+    "no spec": ({key: value for key, value in VALID.items() if key != "spec"}, "spec: Required value"),
     "no model": (changed(model=None), "spec.model: Required value"),
     "no uri": (changed(model={}), "spec.model.uri: Required value"),
     "traffic missing": (changed(traffic=None), TRAFFIC),

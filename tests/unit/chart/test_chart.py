@@ -1,0 +1,125 @@
+"""The chart, through real helm."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from hack import manifests
+
+pytestmark = pytest.mark.integration
+
+URI = ("--set", "mlflow.trackingUri=http://mlflow.mlflow.svc:5000")
+
+
+@pytest.fixture(scope="module")
+def helm() -> str:
+    found = manifests.helm()
+    if found is None:
+        pytest.fail("no helm: `make cluster-up` builds one, or put your own into PATH", pytrace=False)
+    return found
+
+
+def rendered(helm: str, kind: str, *arguments: str) -> dict[str, Any]:
+    objects = yaml.safe_load_all(manifests.render(helm, *URI, *arguments))
+    found: dict[str, Any] = next(item for item in objects if item["kind"] == kind)
+    return found
+
+
+def pod(helm: str, *arguments: str) -> dict[str, Any]:
+    template: dict[str, Any] = rendered(helm, "Deployment", *arguments)["spec"]["template"]
+    return template
+
+
+def environment(helm: str, *arguments: str) -> dict[str, str]:
+    (container,) = pod(helm, *arguments)["spec"]["containers"]
+    return {entry["name"]: entry["value"] for entry in container["env"]}
+
+
+def test_the_install_manifest_is_current(helm: str) -> None:
+    path = manifests.ROOT / "manifests" / "install.yaml"
+    assert path.read_text() == manifests.install(helm), "run `make manifests` and commit the result"
+
+
+def test_helm_lint_finds_nothing(helm: str) -> None:
+    command = [helm, "lint", "--strict", str(manifests.CHART), *URI, "--kube-version", "1.35.0"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "0 chart(s) failed" in run.stdout, run.stdout
+    assert "[WARNING]" not in run.stdout
+
+
+def test_helm_does_not_change_the_crd(helm: str) -> None:
+    assert rendered(helm, "CustomResourceDefinition") == yaml.safe_load(manifests.chart_crd())
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("mlflow.trackingUri=", "mlflow.trackingUri is empty: say where your MLflow is"),
+        ("mlflow.trackingUri=mlflow:5000", 'mlflow.trackingUri is "mlflow:5000", but must begin with http://'),
+        ("logLevel=loud", "'/logLevel': value must be one of 'debug', 'info', 'warning', 'error'"),
+        ("registry.pollSeconds=0", "'/registry/pollSeconds': minimum: got 0, want 0.5"),
+        ("registry.pollSeconds=soon", "'/registry/pollSeconds': got string, want number"),
+        ("image.pullPolicy=Sometimes", "'/image/pullPolicy': value must be one of"),
+        ("image.repository=", "'/image/repository': minLength"),
+        ("image.tag=12345", "'/image/tag': got number, want string"),
+        ("replicas=2", "additional properties 'replicas' not allowed"),
+        ("mlflow.uri=http://x", "'/mlflow': additional properties 'uri' not allowed"),
+        ("tolerations=all", "'/tolerations': got string, want array"),
+        ("serviceAccount.name=x", "'/serviceAccount': additional properties 'name' not allowed"),
+    ],
+)
+def test_bad_values_are_refused(helm: str, value: str, words: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        manifests.render(helm, *URI, "--set", value)
+    assert words in caught.value.stderr
+
+
+def test_images_follow_the_app_version_unless_named(helm: str) -> None:
+    version = yaml.safe_load((manifests.CHART / "Chart.yaml").read_text())["appVersion"]
+    assert pod(helm)["spec"]["containers"][0]["image"] == f"sluice/operator:{version}"
+    assert environment(helm)["SLUICE_SERVER_IMAGE"] == f"sluice/server:{version}"
+    named = ("--set", "image.repository=mine/op", "--set-string", "image.tag=12345", "--set", "server.image=mine/s:1")
+    assert pod(helm, *named)["spec"]["containers"][0]["image"] == "mine/op:12345"
+    assert environment(helm, *named)["SLUICE_SERVER_IMAGE"] == "mine/s:1"
+
+
+def test_values_reach_the_operator(helm: str) -> None:
+    found = environment(helm, "--set", "registry.pollSeconds=2", "--set", "logLevel=debug")
+    assert found["SLUICE_MLFLOW_TRACKING_URI"] == "http://mlflow.mlflow.svc:5000"
+    assert found["SLUICE_REGISTRY_POLL_SECONDS"] == "2"
+    assert found["SLUICE_LOG_LEVEL"] == "DEBUG"
+
+
+def test_values_reach_the_pod(helm: str) -> None:
+    values = (
+        "--set-json",
+        'nodeSelector={"disk":"ssd"}',
+        "--set-json",
+        'tolerations=[{"key":"gpu","operator":"Exists"}]',
+        "--set-json",
+        'podAnnotations={"a":"b"}',
+        "--set-json",
+        'resources={"requests":{"cpu":"1"},"limits":null}',
+    )
+    found = pod(helm, *values)
+    assert found["metadata"]["annotations"] == {"a": "b"}
+    assert found["spec"]["nodeSelector"] == {"disk": "ssd"}
+    assert found["spec"]["tolerations"] == [{"key": "gpu", "operator": "Exists"}]
+    assert found["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "1"
+    account = rendered(helm, "ServiceAccount", "--set-json", 'serviceAccount.annotations={"role":"x"}')
+    assert account["metadata"]["annotations"] == {"role": "x"}
+
+
+def test_a_new_chart_version_alone_restarts_no_operator(helm: str) -> None:
+    assert set(pod(helm)["metadata"]["labels"]) == {f"app.kubernetes.io/{x}" for x in ("name", "instance", "component")}
+
+
+def test_the_release_names_the_objects(helm: str) -> None:
+    command = [helm, "template", "prod", str(manifests.CHART), *URI, "--kube-version", "1.35.0", "--namespace", "x"]
+    objects = yaml.safe_load_all(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    names = {item["metadata"]["name"] for item in objects if item["kind"] != "CustomResourceDefinition"}
+    assert names == {"prod-sluice"}
