@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         ports = Ports.load(paths)
         if ports is None or not paths.kubeconfig.exists():
-            raise ClusterError(f"Cluster {paths.name} is not there: run `python3 -m hack.cluster up --name {paths.name}`.")
+            raise ClusterError(f"Cluster {paths.name} is not there: run `{up_command(paths)}`.")
         print(paths.kubeconfig if options.command == "kubeconfig" else shell_lines(paths, ports))
     return 0
 
@@ -89,9 +89,14 @@ def shell_lines(paths: ClusterPaths, ports: Ports) -> str:
     ])  # fmt: skip
 
 
+def up_command(paths: ClusterPaths) -> str:
+    """What to type next."""
+    return f"python3 -m hack.cluster up --name {paths.name}"
+
+
 def _load(images: Sequence[str], cache: Cache, paths: ClusterPaths, progress: Progress) -> None:
     if not paths.containerd_socket.exists():
-        raise ClusterError(f"Cluster {paths.name} is not running: run `python3 -m hack.cluster up --name {paths.name}`.")
+        raise ClusterError(f"Cluster {paths.name} is not running: run `{up_command(paths)}`.")
     loader = Loader(cache, Buildah(cache), paths)
     for image in images:
         with progress.step(f"load {image}"):

