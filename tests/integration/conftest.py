@@ -95,7 +95,7 @@ def server(kubeconfig: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def installed(server: Server) -> dict[str, Any]:
-    """The checked-in CRD, as the API server stores it. It stays: other tests of the cluster may have begun to use it."""
+    """The checked-in CRD, as the API server stores it. It stays there: other tests may use it by now."""
     wanted = yaml.safe_load((ROOT / "manifests" / "crd.yaml").read_text())
     # Helm refuses to install over objects that are not marked as its own.
     wanted["metadata"] |= {
@@ -107,7 +107,7 @@ def installed(server: Server) -> dict[str, Any]:
     assert answer.ok, answer.message
     for _ in range(100):
         crd = server.call("GET", CRD).body
-        conditions = {c["type"]: c["status"] for c in crd.get("status", {}).get("conditions", ())}
+        conditions = {c["type"]: c["status"] for c in crd.get("status", {}).get("conditions") or ()}
         if conditions.get("Established") == "True":
             break
         time.sleep(0.1)
