@@ -99,6 +99,7 @@ class Evidence(ApiModel):
     sample_ratio: dict[str, Any] | None = Field(
         default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
     )
+    counted_at: Time | None = Field(default=None, description="When requests were last taken in.")
 
 
 class Rollout(ApiModel):
@@ -109,8 +110,12 @@ class Rollout(ApiModel):
     step_index: int = Field(default=0, description="Counted from 0; the number of steps means: promoting.")
     step_started_at: Time
     weight: int = Field(default=0, description="Percent of the traffic that the route gives the candidate.")
-    weight_before: int = Field(default=0, description="The weight before the last change.")
     weight_changed_at: Time | None = None
+    weight_live_at: Time | None = Field(default=None, description="When the gateway was seen to have taken the weight.")
+    weights_before: tuple[int, ...] = Field(
+        default=(), description="Weights by which requests may still have been split after the last change."
+    )
+    steps: str = Field(default="", description="Hash of the steps begun so far; if these change, they begin again.")
     inconclusive: bool = Field(default=False, description="The step's deadline passed without a proof.")
     paused_at: Time | None = Field(default=None, description="The step's clock stands still since then.")
     evidence: Evidence = Evidence()

@@ -141,6 +141,8 @@ def _paused(situation: Situation) -> Says:
     rollout = situation.status.rollout
     if rollout and rollout.inconclusive:
         return Says(TRUE, "Inconclusive", "held until a person decides")
+    if rollout and situation.spec.desired_replicas == 0:
+        return Says(TRUE, "ScaledToZero", "spec.replicas is 0")
     if rollout and situation.spec.paused:
         return Says(TRUE, "PausedByUser", "spec.paused is true")
     return Says(FALSE, "NotPaused")

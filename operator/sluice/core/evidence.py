@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sluice.analysis import Arm, Block, ErrorEvidence, Margin, SampleRatio, threshold
 from sluice.api.spec import ErrorRate, Metric, ModelDeploymentSpec, Step
 from sluice.api.status import Counts, Cursor, Evidence, MetricEvidence, Rollout
 from sluice.core.observation import Counters, Observation, Pod
 
-# A changed weight is live on every proxy after about a second; until this has passed it is only known to lie between
-# the old and the new one.
+# A weight that the gateway has taken is live on every proxy after about a second; until this has passed it is only
+# known to lie between the old and the new one.
 SETTLING = timedelta(seconds=5)
 
 SAMPLE_RATIO_MISMATCH = threshold(0.001)
@@ -71,20 +72,45 @@ def fold(spec: ModelDeploymentSpec, rollout: Rollout, stable: str, seen: Observa
     }
     if any(counters is None for counters in arms.values()):
         return before
-    weight = seen.route.weights.get(rollout.revision.name, 0) if seen.route else 0
     stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
     old_cursors = before.cursors
     # Before the first weight nothing was assigned at random: what the counters say then is where counting starts.
     # A candidate's pod that appears later is counted from zero, one of stable from its first look.
     stable_arm = _increments(stable_counters, old_cursors, from_zero=False)
-    canary_arm = _increments(canary_counters, old_cursors, from_zero=rollout.weight > 0)
+    canary_arm = _increments(canary_counters, old_cursors, from_zero=rollout.weight_changed_at is not None)
     moved = {uid: Cursor(start=c.start, requests=c.requests, errors=c.errors)
              for uid, c in {**stable_counters, **canary_counters}.items()}  # fmt: skip
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
     evidence = before.model_copy(update={"cursors": kept | moved})
-    if rollout.weight == 0 or stable_arm.requests + canary_arm.requests == 0:
+    lowest, highest = _shares(rollout, seen)
+    if highest == 0 or stable_arm.requests + canary_arm.requests == 0:
         return evidence
-    return _observe(spec, rollout, evidence, _block(rollout, weight, stable_arm, canary_arm, now))
+    evidence = _count(evidence, stable_arm, canary_arm, now)
+    if highest == 100:
+        return evidence  # where all requests may have gone to one arm there is nothing to compare with
+    block = Block(weight=highest / 100, weight_before=lowest / 100, stable=stable_arm, canary=canary_arm)
+    return _observe(spec, evidence, block)
+
+
+def took(rollout: Rollout, seen: Observation, now: datetime) -> Rollout:
+    """Note when the gateway has taken the weight, and when somebody else has put another one in its place."""
+    route, name = seen.route, rollout.revision.name
+    share = route.weights.get(name, 0) if route else 0
+    if share == rollout.weight:
+        if route and route.accepted and rollout.weight_live_at is None:
+            return rollout.model_copy(update={"weight_live_at": now})
+        return rollout
+    if rollout.weight_live_at is None:
+        return rollout
+    before = tuple(sorted(unsettled(rollout) | {share}))
+    return rollout.model_copy(update={"weight_live_at": None, "weights_before": before})
+
+
+def unsettled(rollout: Rollout) -> set[int]:
+    """Return the weights before the last change by which requests not counted yet may have been split."""
+    live, counted = rollout.weight_live_at, rollout.evidence.counted_at
+    settled = live is not None and counted is not None and counted >= live + SETTLING
+    return set() if settled else set(rollout.weights_before)
 
 
 def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> Judgement:
@@ -99,11 +125,10 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> J
         harm = max(harm, _state(states, own).harm / threshold(alpha.harm))
         safe = min(safe, _state(states, asked).safe / threshold(alpha.safe))
     wish = step.analysis if step else None
-    ratio = SampleRatio.load(evidence.sample_ratio) if evidence.sample_ratio else SampleRatio.start()
     return Judgement(
         harm=max(0.0, harm),
         safe=max(0.0, safe),
-        mismatch=ratio.log_e >= SAMPLE_RATIO_MISMATCH,
+        mismatch=_ratio(evidence).log_e >= SAMPLE_RATIO_MISMATCH,
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
     )
@@ -134,14 +159,19 @@ def _uids(seen: Observation, *revisions: str) -> set[str]:
     return {pod.uid for name in revisions for pod in seen.revision(name).pods}
 
 
-def _block(rollout: Rollout, weight: int, stable: Arm, canary: Arm, now: datetime) -> Block:
-    changed = rollout.weight_changed_at
-    settling = changed is not None and now - changed < SETTLING
-    before = min(rollout.weight_before, 99) / 100 if settling else None
-    return Block(weight=min(max(weight, rollout.weight), 99) / 100, weight_before=before, stable=stable, canary=canary)
+def _shares(rollout: Rollout, seen: Observation) -> tuple[int, int]:
+    """Return the smallest and the largest percent by which the requests since the last look may have been split."""
+    on_route = seen.route.weights.get(rollout.revision.name, 0) if seen.route else 0
+    shares = {rollout.weight, on_route} | unsettled(rollout)
+    return min(shares), max(shares)
 
 
-def _observe(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, block: Block) -> Evidence:
+def _count(evidence: Evidence, stable: Arm, canary: Arm, now: datetime) -> Evidence:
+    total, at_weight = _add(evidence.total, stable, canary), _add(evidence.at_weight, stable, canary)
+    return evidence.model_copy(update={"total": total, "at_weight": at_weight, "counted_at": now})
+
+
+def _observe(spec: ModelDeploymentSpec, evidence: Evidence, block: Block) -> Evidence:
     canary = spec.strategy.canary
     steps = canary.steps if canary else ()
     metrics = []
@@ -150,33 +180,39 @@ def _observe(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, bl
             continue
         states = _states(metric, evidence)
         for margin in margins(metric.error_rate, steps):
-            state = _state(states, margin)
-            # At full weight there is nothing to compare with.
-            state = state.observe(block) if rollout.weight < 100 else state
+            state = _state(states, margin).observe(block)
             metrics.append(MetricEvidence(metric=metric.name, state=state.dump()))
-    ratio = SampleRatio.load(evidence.sample_ratio) if evidence.sample_ratio else SampleRatio.start()
-    return evidence.model_copy(
-        update={
-            "total": _add(evidence.total, block),
-            "at_weight": _add(evidence.at_weight, block),
-            "metrics": tuple(metrics),
-            "sample_ratio": (ratio.observe(block) if rollout.weight < 100 else ratio).dump(),
-        }
-    )
+    ratio = _ratio(evidence).observe(block)
+    return evidence.model_copy(update={"metrics": tuple(metrics), "sample_ratio": ratio.dump()})
 
 
 def _states(metric: Metric, evidence: Evidence) -> tuple[ErrorEvidence, ...]:
-    return tuple(ErrorEvidence.load(e.state) for e in evidence.metrics if e.metric == metric.name)
+    return tuple(state for e in evidence.metrics if e.metric == metric.name if (state := _load(e.state)))
+
+
+def _load(state: dict[str, Any]) -> ErrorEvidence | None:
+    """Read evidence back; what another version of the operator wrote in its own form begins anew."""
+    try:
+        return ErrorEvidence.load(state)
+    except ValueError:
+        return None
+
+
+def _ratio(evidence: Evidence) -> SampleRatio:
+    try:
+        return SampleRatio.load(evidence.sample_ratio)
+    except ValueError:
+        return SampleRatio.start()
 
 
 def _state(states: Iterable[ErrorEvidence], margin: Margin) -> ErrorEvidence:
     return next((state for state in states if state.margin == margin), ErrorEvidence.start(margin))
 
 
-def _add(counts: Counts, block: Block) -> Counts:
+def _add(counts: Counts, stable: Arm, canary: Arm) -> Counts:
     return Counts(
-        stable_requests=counts.stable_requests + block.stable.requests,
-        stable_errors=counts.stable_errors + block.stable.errors,
-        candidate_requests=counts.candidate_requests + block.canary.requests,
-        candidate_errors=counts.candidate_errors + block.canary.errors,
+        stable_requests=counts.stable_requests + stable.requests,
+        stable_errors=counts.stable_errors + stable.errors,
+        candidate_requests=counts.candidate_requests + canary.requests,
+        candidate_errors=counts.candidate_errors + canary.errors,
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sluice.api.status import LastAction, ModelDeploymentStatus, Rollout, Verdict
 from sluice.core import words
 from sluice.core.moves import (
     advance,
+    at_step,
     begin,
     give_up,
     inconclusive,
@@ -20,7 +19,7 @@ from sluice.core.moves import (
 from sluice.core.observation import Severity, Unresolved
 from sluice.core.replicas import covered, needed
 from sluice.core.situation import Guard, Outcome, Situation
-from sluice.core.timing import ANALYSIS_SECONDS, IDLE_SECONDS, READY_SECONDS, RETRY_SECONDS
+from sluice.core.timing import ANALYSIS_SECONDS, IDLE_SECONDS, READY_SECONDS, RETRY_SECONDS, seconds
 
 
 def wish_answered(situation: Situation) -> Outcome | None:
@@ -53,7 +52,7 @@ def never_installed(situation: Situation) -> Outcome | None:
         return _unresolved(situation)
     rollout = situation.rollout
     if rollout is None or rollout.revision.name != situation.wanted.name:
-        facts = begin(give_up(situation.status, situation.now), situation.wanted, situation.now)
+        facts = begin(situation, give_up(situation.status, situation.now), situation.wanted)
         event = normal("Installing", f"installing {words.version(situation.wanted)}")
         return Outcome(facts, "Installing", event.message, events=(event,), requeue_after=READY_SECONDS)
     replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
@@ -96,7 +95,7 @@ def newer_wanted(situation: Situation) -> Outcome | None:
     event = normal("Superseded", f"{words.version(rollout.revision)} is no longer wanted: {words.version(wanted)} is")
     facts = give_up(situation.status, situation.now)
     if stable and wanted.name != stable.name:
-        facts = begin(facts, wanted, situation.now)
+        facts = begin(situation, facts, wanted)
     return Outcome(facts, "Superseded", event.message, events=(event,), requeue_after=0)
 
 
@@ -141,28 +140,35 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
             f"sluice.dev/retry={wanted.name} to try it again"
         )
         return Outcome(status, "RolledBack", message, Verdict.FAILED, requeue_after=_idle(situation))
-    facts = begin(status, wanted, situation.now)
+    facts = begin(situation, status, wanted)
     event = normal("RolloutStarted", f"rolling out {words.version(wanted)} over {words.version(status.stable)}")
     return Outcome(facts, "RolloutStarted", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
-def scaled_to_zero(situation: Situation) -> Outcome | None:
-    """With no pods there is no traffic to be careful with: the pointer just moves."""
-    if situation.rollout is None or situation.spec.desired_replicas > 0:
+def steps_changed(situation: Situation) -> Outcome | None:
+    """Whoever changes a step that was begun gets all of them from the start: nothing is promoted by an edit."""
+    rollout = situation.rollout
+    if rollout is None or rollout.steps == situation.strategy.begun(situation.spec, rollout.step_index):
         return None
-    return promoted(situation, situation.rollout)
+    facts = _with(situation.status, at_step(situation, rollout, 0))
+    event = normal("StepsChanged", f"the steps were changed: {words.version(rollout.revision)} begins them again")
+    return Outcome(facts, "StepsChanged", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
 def paused(situation: Situation) -> Outcome | None:
-    """A pause stops forward motion, and the step's clock with it."""
+    """A pause stops forward motion, and the step's clock with it; so does a scale of zero, which proves nothing."""
     rollout = situation.rollout
     if rollout is None:
         return None
-    if situation.spec.paused:
+    parked = situation.spec.desired_replicas == 0
+    if situation.spec.paused or parked:
         since = rollout.paused_at or situation.now
         facts = _with(situation.status, rollout.model_copy(update={"paused_at": since}))
         message = f"paused at {rollout.weight} % by spec.paused; set it to false to go on"
-        return Outcome(facts, "Paused", message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS)
+        if parked:
+            message = "spec.replicas is 0: without pods nothing can be compared; raise it to go on"
+        reason = "ScaledToZero" if parked else "Paused"
+        return Outcome(facts, reason, message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS)
     if rollout.paused_at is not None:
         started = rollout.step_started_at + (situation.now - rollout.paused_at)
         facts = _with(situation.status, rollout.model_copy(update={"paused_at": None, "step_started_at": started}))
@@ -188,6 +194,9 @@ def deadline_passed(situation: Situation) -> Outcome | None:
     target = situation.strategy.target_weight(situation.spec, rollout)
     wants = needed(situation.spec.desired_replicas, target)
     if situation.candidate.ready < wants:
+        lost_at = rollout.weight_changed_at
+        if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
+            return None  # pods that were there and are being replaced have the same time again
         why = words.waiting_for_pods(situation.candidate, situation.candidate.ready, wants, target)
         message = f"{why} after {situation.spec.progress_deadline_seconds} s"
         return _roll_back(situation, rollout, "ProgressDeadlineExceeded", message)
@@ -202,11 +211,11 @@ GUARDS: tuple[Guard, ...] = (
     wish_answered,
     never_installed,
     not_in_rollout,
-    scaled_to_zero,
     candidate_unhealthy,
     harm_proven,
     newer_wanted,
     capacity_lost,
+    steps_changed,
     paused,
     held_inconclusive,
     deadline_passed,
@@ -226,7 +235,8 @@ def _answer(situation: Situation, action: str, revision: str) -> tuple[ModelDepl
     if action == "abort":
         return reject(status, "Aborted", "aborted by a person", now), f"{name} aborted", True
     if action == "retry":
-        return _with(status, _restarted(rollout, now)), f"{name}: the step begins again", True
+        again = at_step(situation, rollout, rollout.step_index)
+        return _with(status, again), f"{name}: the step begins again", True
     step = situation.strategy.step(situation.spec, rollout)
     if step is None or step.set_weight is not None:
         return (
@@ -235,10 +245,6 @@ def _answer(situation: Situation, action: str, revision: str) -> tuple[ModelDepl
             False,
         )
     return advance(situation, rollout, "promoted by a person").facts, f"{name}: step skipped by a person", True
-
-
-def _restarted(rollout: Rollout, now: datetime) -> Rollout:
-    return rollout.model_copy(update={"inconclusive": False, "step_started_at": now})
 
 
 def _roll_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:

@@ -78,4 +78,5 @@ def _candidate(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Ob
 
 
 def _has_traffic(seen: Observation, name: str) -> bool:
-    return bool(seen.route and seen.route.weights.get(name, 0))
+    """Whether requests may come: until the gateway has taken the route as it stands, an older one may be live."""
+    return seen.route is not None and (seen.route.weights.get(name, 0) > 0 or not seen.route.accepted)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sluice.api.status import Counts, ModelDeploymentStatus, Rejected, Retired, Revision, Rollout, Verdict
 from sluice.core import words
+from sluice.core.evidence import unsettled
 from sluice.core.plan import Event, EventType
 from sluice.core.situation import Outcome, Situation
 from sluice.core.timing import ANALYSIS_SECONDS, DRAIN, seconds
@@ -21,10 +22,12 @@ def warning(reason: str, message: str) -> Event:
     return Event(EventType.WARNING, reason, message)
 
 
-def begin(status: ModelDeploymentStatus, revision: Revision, now: datetime) -> ModelDeploymentStatus:
+def begin(situation: Situation, status: ModelDeploymentStatus, revision: Revision) -> ModelDeploymentStatus:
     """Start a rollout of a revision, from wherever it was kept."""
+    now = situation.now
     retired = tuple(entry for entry in status.retired if entry.revision.name != revision.name)
-    rollout = Rollout(revision=revision, started_at=now, step_started_at=now)
+    steps = situation.strategy.begun(situation.spec, 0)
+    rollout = Rollout(revision=revision, started_at=now, step_started_at=now, steps=steps)
     return status.model_copy(update={"rollout": rollout, "retired": retired, "rejected": None})
 
 
@@ -55,17 +58,32 @@ def with_weight(status: ModelDeploymentStatus, rollout: Rollout, weight: int, no
     """Note a new weight; what was counted at the old one no longer counts as counted at the weight."""
     if weight == rollout.weight:
         return status
-    evidence = rollout.evidence.model_copy(update={"at_weight": Counts()})
-    changed = {"weight": weight, "weight_before": rollout.weight, "weight_changed_at": now, "evidence": evidence}
+    changed = {
+        "weight": weight,
+        "weight_changed_at": now,
+        "weight_live_at": None,
+        "weights_before": tuple(sorted(unsettled(rollout) | {rollout.weight})),
+        "evidence": rollout.evidence.model_copy(update={"at_weight": Counts()}),
+    }
     return status.model_copy(update={"rollout": rollout.model_copy(update=changed)})
+
+
+def at_step(situation: Situation, rollout: Rollout, index: int) -> Rollout:
+    """Begin a step; its clock starts now, or stands still from now on while paused."""
+    return rollout.model_copy(
+        update={
+            "step_index": index,
+            "step_started_at": situation.now,
+            "paused_at": situation.now if rollout.paused_at else None,
+            "inconclusive": False,
+            "steps": situation.strategy.begun(situation.spec, index),
+        }
+    )
 
 
 def advance(situation: Situation, rollout: Rollout, why: str) -> Outcome:
     """Go to the next step."""
-    moved = rollout.model_copy(
-        update={"step_index": rollout.step_index + 1, "step_started_at": situation.now, "inconclusive": False}
-    )
-    facts = situation.status.model_copy(update={"rollout": moved})
+    facts = situation.status.model_copy(update={"rollout": at_step(situation, rollout, rollout.step_index + 1)})
     event = normal("StepCompleted", f"step {situation.strategy.title(situation.spec, rollout)} done: {why}")
     return Outcome(facts, "StepCompleted", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
@@ -75,7 +93,8 @@ def promoted(situation: Situation, rollout: Rollout) -> Outcome:
     status, now = situation.status, situation.now
     retired = status.retired
     if status.stable:
-        retired = retire(retired, status.stable, now + seconds(situation.spec.scale_down_delay_seconds))
+        warm = max(DRAIN, seconds(situation.spec.scale_down_delay_seconds))
+        retired = retire(retired, status.stable, now + warm)
     facts = status.model_copy(
         update={"stable": rollout.revision, "rollout": None, "retired": retired, "rejected": None}
     )

@@ -13,7 +13,8 @@ from sluice.core.observation import ResolvedModel
 
 def revision_of(server: Server, model: ResolvedModel, image: str) -> Revision:
     """Name what runs by a hash of what the user says about pods, the model's digest and the server's image."""
-    said = server.to_kubernetes() | {"image": image}
+    # Without what equals a default: a field that a newer operator adds must not change the name of what runs.
+    said = server.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"image": image}
     identity = json.dumps({"server": said, "model": model.name, "digest": model.digest}, sort_keys=True)
     return Revision(
         name=hashlib.sha256(identity.encode()).hexdigest()[:10],

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision, Rollout, Verdict
-from sluice.core.evidence import Judgement, fold, judge
+from sluice.core.evidence import Judgement, fold, judge, took
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
 from sluice.core.revision import wanted_revision
@@ -90,7 +90,7 @@ def look(
     judgement = None
     if status.rollout and status.stable:
         evidence = fold(spec, status.rollout, status.stable.name, seen, now)
-        rollout = status.rollout.model_copy(update={"evidence": evidence})
+        rollout = took(status.rollout.model_copy(update={"evidence": evidence}), seen, now)
         status = status.model_copy(update={"rollout": rollout})
         judgement = judge(spec, evidence, strategy.step(spec, rollout))
     return Situation(spec, status, seen, now, strategy, wanted, judgement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sluice.api.status import Counts, Revision
+from sluice.api.status import Counts, Revision, Rollout
 from sluice.core.observation import RevisionState, Severity, Trouble
 
 if TYPE_CHECKING:
@@ -57,6 +57,15 @@ def unreachable(situation: Situation) -> str | None:
     return f"the metrics of pod {names.get(uid, uid)}{others} can't be read ({why}); the evidence waits for them"
 
 
+def unread(situation: Situation) -> str | None:
+    """Say that the counters of the candidate's ready pods were not read yet, if so; it gets no traffic unseen."""
+    rollout = situation.rollout
+    cursors = rollout.evidence.cursors if rollout else {}
+    if all(pod.uid in cursors for pod in situation.candidate.pods if pod.ready and not pod.terminating):
+        return None
+    return unreachable(situation) or "waiting for the first look at the counters of the candidate's pods"
+
+
 def waiting_for_evidence(situation: Situation) -> str:
     """Say what an analysis step still lacks; no data, too little and unreadable are different things."""
     rollout, judgement = situation.rollout, situation.judgement
@@ -70,8 +79,8 @@ def waiting_for_evidence(situation: Situation) -> str:
             "the gateway does not split the traffic as the weights say (sample-ratio mismatch), so nothing can be "
             f"concluded; {counts(rollout.evidence.total)}"
         )
-    if seen.candidate_requests == 0 and seen.stable_requests == 0:
-        return f"no data: no request came through the gateway since the weight became {rollout.weight} %"
+    if nothing := _nothing_to_compare(rollout):
+        return nothing
     progress = f"harm {percent(judgement.harm)}, safe {percent(judgement.safe)} of a proof"
     if judgement.requests < judgement.min_requests:
         return (
@@ -79,6 +88,15 @@ def waiting_for_evidence(situation: Situation) -> str:
             f"at {rollout.weight} %; {progress}; {counts(seen)}"
         )
     return f"analyzing at {rollout.weight} %: {progress}; {counts(rollout.evidence.total)}"
+
+
+def _nothing_to_compare(rollout: Rollout) -> str | None:
+    seen = rollout.evidence.at_weight
+    if seen.candidate_requests == 0 and seen.stable_requests == 0:
+        return f"no data: no request came through the gateway since the weight became {rollout.weight} %"
+    if rollout.weight == 100:
+        return "at 100 % there is nothing to compare with: analyze at a smaller weight"
+    return None
 
 
 def inconclusive(situation: Situation) -> str:

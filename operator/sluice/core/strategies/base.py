@@ -20,6 +20,9 @@ class Strategy(Protocol):
     def target_weight(self, spec: ModelDeploymentSpec, rollout: Rollout) -> int:
         """Return the percent of the traffic that the rollout aims at now; the candidate's pods follow it."""
 
+    def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
+        """Identify the steps up to and including this one, so that a change of them is noticed."""
+
     def title(self, spec: ModelDeploymentSpec, rollout: Rollout) -> str:
         """Say in a few letters where the rollout stands, for the STEP column."""
 

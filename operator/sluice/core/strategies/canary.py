@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from sluice.api.base import format_duration
 from sluice.api.spec import ModelDeploymentSpec, Step
 from sluice.api.status import Rollout, Verdict
@@ -27,6 +30,11 @@ class CanaryStrategy:
             return 100
         return next((s.set_weight for s in reversed(steps[: rollout.step_index + 1]) if s.set_weight), 0)
 
+    def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
+        """Identify the steps up to and including this one, so that a change of them is noticed."""
+        steps = [step.to_kubernetes() for step in _steps(spec)[: index + 1]]
+        return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()[:10]
+
     def title(self, spec: ModelDeploymentSpec, rollout: Rollout) -> str:
         """Say where the rollout stands, for example `3/4 setWeight 50`."""
         steps, step = _steps(spec), self.step(spec, rollout)
@@ -40,6 +48,10 @@ class CanaryStrategy:
             return self._promote(situation, rollout)
         if step.set_weight is not None:
             return self._shift(situation, rollout)
+        # A weight that was lowered for want of ready pods comes back before the step goes on.
+        target = self.target_weight(situation.spec, rollout)
+        if rollout.weight != target and (outcome := raise_weight(situation, rollout, target)):
+            return outcome
         if step.pause is not None:
             return self._pause(situation, rollout, step)
         return self._analyse(situation, rollout)
@@ -89,6 +101,9 @@ def raise_weight(situation: Situation, rollout: Rollout, target: int) -> Outcome
         message = words.waiting_for_pods(situation.candidate, ready, wants, target)
         facts = with_weight(situation.status, rollout, weight, situation.now)
         return Outcome(facts, "ScalingUp", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
+    if rollout.weight == 0 and (unread := words.unread(situation)):
+        # Where its counters stand before its first request is where counting starts.
+        return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
     if rollout.weight != target:
         facts = with_weight(situation.status, rollout, target, situation.now)
         event = normal("WeightSet", f"{words.version(rollout.revision)} gets {target} % of the traffic")
