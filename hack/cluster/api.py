@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -86,11 +87,26 @@ GATEWAY_CLASS = "/apis/gateway.networking.k8s.io/v1/gatewayclasses/eg"
 GATEWAY = "/apis/gateway.networking.k8s.io/v1/namespaces/gateways/gateways/public"
 
 
-def node_ready(api: Api, node: str) -> bool:
-    """Whether the kubelet reports and can run pods."""
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+
+
+def node_ready(api: Api, node: str, since: datetime) -> bool:
+    """Whether the kubelet can run pods and said so lately: conditions outlive the one who wrote them."""
+    lease = api.object(f"{LEASES}/{node}")
+    if lease is None or datetime.fromisoformat(lease["spec"]["renewTime"]) < since:
+        return False
     return api.condition(f"{NODES}/{node}", "Ready")
 
 
-def gateway_programmed(api: Api) -> bool:
-    """Whether Envoy serves the public gateway."""
-    return api.condition(GATEWAY, "Programmed")
+def gateway_serves(api: Api, port: int) -> bool:
+    """Whether the public gateway is programmed and Envoy answers now, be it that there is no such route."""
+    if not api.condition(GATEWAY, "Programmed"):
+        return False
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status > 0
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hack.cluster import versions
-from hack.cluster.api import GATEWAY_CLASS, Api, gateway_programmed
+from hack.cluster.api import GATEWAY_CLASS, Api, gateway_serves
 from hack.cluster.build import GATEWAY as MODULE
 from hack.cluster.build import Toolchain, module_directory
 from hack.cluster.paths import SOURCES, Cache, ClusterPaths
@@ -52,22 +52,25 @@ class GatewayInstaller:
 
     paths: ClusterPaths
     api: Api
+    port: int
+    """Where the gateway answers on 127.0.0.1."""
     programs: Path
     kubectl: Path
     chart: Path
 
     def install(self, progress: Progress) -> None:
         """Install the controller and the public gateway, and wait until Envoy serves it."""
-        if not gateway_programmed(self.api):
+        if not gateway_serves(self.api, self.port):
             if not self._released():
                 with progress.step("helm install Envoy Gateway"):
                     self._helm("uninstall", RELEASE, "--ignore-not-found", "--no-hooks")
                     self._helm("install", RELEASE, self.chart, "--create-namespace", "--timeout=120s",
                                f"--values={SOURCES}/manifests/gateway-values.yaml")  # fmt: skip
-            with progress.step("gateway programmed"):
+            with progress.step("gateway serves"):
                 apply(self.kubectl, self.paths, "gateway.yaml")
                 self.api.wait(lambda api: api.condition(GATEWAY_CLASS, "Accepted"), 60, "the GatewayClass")
-                self.api.wait(gateway_programmed, 120, f"the Gateway (see `kubectl describe -n {NAMESPACE} pods`)")
+                what = f"the Gateway (see `kubectl describe -n {NAMESPACE} pods`)"
+                self.api.wait(lambda api: gateway_serves(api, self.port), 120, what)
 
     def _released(self) -> bool:
         """A release whose installation was interrupted does not count."""

@@ -1,11 +1,12 @@
 """What a cluster's state is: read from pid files and the API, without changing anything."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
 from hack.cluster import cgroups
-from hack.cluster.api import Api, gateway_programmed, node_ready
+from hack.cluster.api import Api, gateway_serves, node_ready
 from hack.cluster.components import components
 from hack.cluster.paths import ClusterPaths
 from hack.cluster.ports import Ports
@@ -20,6 +21,9 @@ class State(Enum):
     ABSENT = 1
     BROKEN = 2
 
+
+HEARTBEAT = timedelta(seconds=60)
+"""The kubelet renews its lease every ten seconds; a busy machine may be late."""
 
 WORDS = {
     State.HEALTHY: "is up",
@@ -48,15 +52,16 @@ class Health:
             processes[component.name] = PidFile(paths.run / f"{component.name}.pid").read()
         processes["forward"] = PidFile(paths.run / "forward.pid").read()
         traces = paths.state.exists() or paths.run.exists() or cgroups.exists(paths.cgroup)
-        if not sandbox or not paths.kubeconfig.exists() or Ports.load(paths) is None:
+        ports = Ports.load(paths)
+        if not sandbox or not ports or not paths.kubeconfig.exists():
             return cls(processes, api=False, node=False, gateway=False, traces=traces)
         api = Api.from_kubeconfig(paths.kubeconfig)
         ready = api.ready()
         return cls(
             processes,
             api=ready,
-            node=ready and node_ready(api, paths.cgroup),
-            gateway=ready and gateway_programmed(api),
+            node=ready and node_ready(api, paths.cgroup, datetime.now(UTC) - HEARTBEAT),
+            gateway=ready and gateway_serves(api, ports.gateway),
             traces=traces,
         )
 
@@ -74,7 +79,7 @@ class Health:
         rows += [
             ("API server", "ready" if self.api else "not ready"),
             ("node", "ready" if self.node else "not ready"),
-            ("gateway", "programmed" if self.gateway else "not programmed"),
+            ("gateway", "serves" if self.gateway else "does not serve"),
         ]
         ports = Ports.load(paths)
         if ports:

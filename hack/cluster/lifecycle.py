@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hack.cluster import cgroups, components, host, pki
@@ -73,7 +74,7 @@ class Lifecycle:
             pki.issue(paths.pki, paths.cgroup)
             components.write_config(paths)
             self._link_programs(artifacts)
-            self._forward(sandbox, artifacts)
+            ports = self._forward(sandbox, artifacts)
         api = Api.from_kubeconfig(paths.kubeconfig)
         with ThreadPoolExecutor(max_workers=2) as pool:
             with self.progress.step("etcd, containerd, API server"):
@@ -82,13 +83,14 @@ class Lifecycle:
                 self._start_stage(sandbox, artifacts, 1)
                 api.wait(Api.ready, 60, f"the API server (see {paths.logs})")
             with self.progress.step("node ready"):
+                begin = datetime.now(UTC)
                 self._start_stage(sandbox, artifacts, 2)
                 apply(artifacts.kube / "kubectl", paths, "cluster.yaml")
-                api.wait(lambda it: node_ready(it, paths.cgroup), 60, f"the node (see {paths.logs})")
+                api.wait(lambda it: node_ready(it, paths.cgroup, begin), 60, f"the node (see {paths.logs})")
             with self.progress.step("system images"):
                 images.result()
         kubectl = artifacts.kube / "kubectl"
-        GatewayInstaller(paths, api, artifacts.gateway, kubectl, artifacts.chart).install(self.progress)
+        GatewayInstaller(paths, api, ports.gateway, artifacts.gateway, kubectl, artifacts.chart).install(self.progress)
 
     def _new_sandbox(self, artifacts: Artifacts) -> Sandbox:
         """Nothing that belonged to a dead sandbox may be taken for part of the new one."""
@@ -97,7 +99,7 @@ class Lifecycle:
         self.paths.run.mkdir(parents=True)
         return Sandbox.create(self.paths, artifacts.tools)
 
-    def _forward(self, sandbox: Sandbox, artifacts: Artifacts) -> None:
+    def _forward(self, sandbox: Sandbox, artifacts: Artifacts) -> Ports:
         ports = Ports.choose(self.paths)
         pid_file = PidFile(self.paths.run / "forward.pid")
         if pid_file.read() is None:
@@ -105,6 +107,7 @@ class Lifecycle:
         text = pki.kubeconfig(self.paths.pki, "admin", f"https://127.0.0.1:{ports.api}", self.paths.name)
         self.paths.kubeconfig.touch(mode=0o600)
         self.paths.kubeconfig.write_text(text, encoding="utf-8")
+        return ports
 
     def _start_stage(self, sandbox: Sandbox, artifacts: Artifacts, stage: int) -> None:
         for component in components.components(self.paths, artifacts.kube):
