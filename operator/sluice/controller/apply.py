@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sluice.api.base import API_VERSION, KIND
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import ModelDeploymentStatus, Revision
+from sluice.api.status import Revision
 from sluice.controller.memory import Memory
 from sluice.core.plan import Event, Plan
 from sluice.kube.api import (
@@ -22,10 +24,13 @@ from sluice.kube.api import (
     Manifest,
     Resource,
 )
+from sluice.kube.errors import ConflictError, KubeError, RefusedError
 from sluice.resources.naming import WISHES, object_name, owner_reference, selector
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.traffic import gateway_api
+
+log = logging.getLogger(__name__)
 
 KINDS = {"Deployment": DEPLOYMENTS, "Service": SERVICES, "HTTPRoute": ROUTES}
 
@@ -58,35 +63,42 @@ class Applier:
     ) -> None:
         """Make the plan true.
 
+        Traffic moves before pods do: it goes only where they are ready, and leaves at once where it does harm.
+
         Raises:
             KubeError: a write failed; the next look makes the plan again.
         """
-        await self._write_status(target, plan.status, memory, now)
-        for revision in plan.freeze:
-            await self._freeze(target, revision, memory)
-        for name, replicas in plan.scale.items():
-            await self._run(target, name, replicas, memory, live)
+        version = await self._write_status(target, plan, memory, now)
         if plan.split and target.spec.traffic:
             route = gateway_api.render(
                 name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
                 split=plan.split,
             )  # fmt: skip
-            await self._apply(route, memory, live.get(("HTTPRoute", target.name)))
+            await self._apply(route, memory, live)
+        for revision in plan.freeze:
+            await self._freeze(target, revision, memory, live)
+        for name, replicas in plan.scale.items():
+            await self._run(target, name, replicas, memory, live)
         for name in plan.forget:
             await self._forget(target, name, memory)
-        if plan.clear_wish:
-            await self._clear_wishes(target)
-        for event in plan.events:
-            await self._tell(target, event, now)
+        if plan.clear_wish and plan.status.last_action:
+            await self._clear_wish(target, plan.status.last_action.action, version)
+        await self._tell(target, memory)
 
-    async def _write_status(self, target: Target, status: ModelDeploymentStatus, memory: Memory, now: datetime) -> None:
-        """Facts come first: whatever follows can be derived from them again. Fails if somebody wrote in between."""
+    async def _write_status(self, target: Target, plan: Plan, memory: Memory, now: datetime) -> str:
+        """Facts come first: whatever follows can be derived from them again. Fails if somebody wrote in between.
+
+        Returns:
+            The resourceVersion of the ModelDeployment.
+        """
+        status = plan.status
         if status.stable:
             picks = selector(target.name, status.stable.name)
             status = status.model_copy(update={"selector": ",".join(f"{k}={v}" for k, v in picks.items())})
         if not memory.worth_writing(status, now):
             memory.status = status
-            return
+            return target.resource_version
+        memory.tries(status, plan.events, now)
         stored = await self.api.apply_status(
             MODEL_DEPLOYMENTS,
             {
@@ -101,16 +113,21 @@ class Applier:
             },
         )
         memory.wrote(status, stored.get("status", {}), now)
+        version: str = stored["metadata"]["resourceVersion"]
+        return version
 
-    async def _freeze(self, target: Target, revision: Revision, memory: Memory) -> None:
+    async def _freeze(
+        self, target: Target, revision: Revision, memory: Memory, live: Mapping[tuple[str, str], Manifest]
+    ) -> None:
         """Make sure the revision has its pod template, rendered once by whichever operator saw it first."""
         if revision.name in memory.frozen:
             return
         name = object_name(target.name, revision.name)
-        live = await self.api.get(CONTROLLER_REVISIONS, target.namespace, name)
-        template = frozen_template(live) if live else None
+        frozen = await self.api.get(CONTROLLER_REVISIONS, target.namespace, name)
+        template = frozen_template(frozen) if frozen else None
         if template is None:
-            template = pod_template(
+            running = live.get(("Deployment", name))
+            template = (running and running["spec"]["template"]) or pod_template(
                 name=target.name, revision=revision, server=target.spec.server, tracking_uri=self.tracking_uri
             )
             manifest = controller_revision(
@@ -127,20 +144,28 @@ class Applier:
         template = memory.frozen.get(name) or (found and found["spec"]["template"])
         if template is None:
             return
-        if ("Service", object_name(target.name, name)) not in memory.applied:
-            manifest = service(name=target.name, namespace=target.namespace, revision_name=name, owner=target.owner)
-            await self._apply(manifest, memory, None)
+        manifest = service(name=target.name, namespace=target.namespace, revision_name=name, owner=target.owner)
+        await self._apply(manifest, memory, live)
         manifest = deployment(
             name=target.name, namespace=target.namespace, revision_name=name, template=template, replicas=replicas,
             owner=target.owner,
         )  # fmt: skip
-        await self._apply(manifest, memory, found)
+        await self._apply(manifest, memory, live)
 
-    async def _apply(self, manifest: Manifest, memory: Memory, live: Manifest | None) -> None:
+    async def _apply(self, manifest: Manifest, memory: Memory, live: Mapping[tuple[str, str], Manifest]) -> None:
+        """Apply an object, unless it is as it should be; fails if it has changed since it was looked at.
+
+        Another controller that takes over, or hangs on for a moment too long, can't undo what came after its look.
+        """
         key = (manifest["kind"], manifest["metadata"]["name"])
-        if memory.is_applied(key, manifest, live):
+        found = live.get(key)
+        if memory.is_applied(key, manifest, found):
             return
-        stored = await self.api.apply(KINDS[manifest["kind"]], manifest)
+        wanted = manifest
+        if found:
+            version = found["metadata"]["resourceVersion"]
+            wanted = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": version}}
+        stored = await self.api.apply(KINDS[manifest["kind"]], wanted)
         memory.applied[key] = (manifest, stored["metadata"]["resourceVersion"])
 
     async def _forget(self, target: Target, revision: str, memory: Memory) -> None:
@@ -151,29 +176,46 @@ class Applier:
             memory.applied.pop((resource.kind, name), None)
         memory.frozen.pop(revision, None)
 
-    async def _clear_wishes(self, target: Target) -> None:
-        patch = {"metadata": {"annotations": dict.fromkeys(WISHES.values())}}
+    async def _clear_wish(self, target: Target, action: str, version: str) -> None:
+        """Take off the annotation that was answered, unless somebody has written since: it may be a new wish."""
+        annotations = {name: None for wish, name in WISHES.items() if wish == action}
+        patch = {"metadata": {"resourceVersion": version, "annotations": annotations}}
         await self.api.merge(MODEL_DEPLOYMENTS, target.namespace, target.name, patch)
 
-    async def _tell(self, target: Target, event: Event, now: datetime) -> None:
-        time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        await self.api.create(
-            EVENTS,
-            {
-                "apiVersion": "v1",
-                "kind": "Event",
-                "metadata": {"generateName": f"{target.name}.", "namespace": target.namespace},
-                "involvedObject": {
-                    "apiVersion": API_VERSION, "kind": KIND, "name": target.name, "namespace": target.namespace,
-                    "uid": target.uid,
-                },
-                "type": str(event.type),
-                "reason": event.reason,
-                "message": event.message[:1024],
-                "firstTimestamp": time,
-                "lastTimestamp": time,
-                "count": 1,
-                "source": {"component": "sluice"},
-                "reportingComponent": "sluice.dev/operator",
-            },
-        )  # fmt: skip
+    async def _tell(self, target: Target, memory: Memory) -> None:
+        """Create the events still to be told; the next look tries again, and traffic never waits for them."""
+        while memory.untold:
+            event, at = memory.untold[0]
+            try:
+                await self.api.create(EVENTS, event_object(target, event, at))
+            except ConflictError:
+                log.debug("%s/%s: event %s was told before", target.namespace, target.name, event.reason)
+            except RefusedError as error:
+                log.warning("%s/%s: event %s is refused: %s", target.namespace, target.name, event.reason, error)
+            except KubeError:
+                return
+            memory.untold.pop(0)
+
+
+def event_object(target: Target, event: Event, at: datetime) -> Manifest:
+    """Render an event; its name follows from its content, so that telling it again changes nothing."""
+    time = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    content = (target.uid, event.reason, event.message, at.isoformat())
+    digest = hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{target.name}.{digest}", "namespace": target.namespace},
+        "involvedObject": {
+            "apiVersion": API_VERSION, "kind": KIND, "name": target.name, "namespace": target.namespace,
+            "uid": target.uid,
+        },
+        "type": str(event.type),
+        "reason": event.reason,
+        "message": event.message[:1024],
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+        "source": {"component": "sluice"},
+        "reportingComponent": "sluice.dev/operator",
+    }  # fmt: skip

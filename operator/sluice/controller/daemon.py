@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CONFLICT_SECONDS = 0.05
 INVALID_SECONDS = 60.0
-# Two looks are at least this far apart, however often somebody calls.
-BREATH_SECONDS = 0.2
 
 
 class Stopped(Protocol):
@@ -47,6 +45,7 @@ class Daemon:
                 wait = await self.reconcile(namespace, name, memory)
                 failures = 0
                 if wait is None:
+                    await self.clean_up(namespace, name)
                     return
             except ConflictError:
                 # Somebody wrote in between: what we know is old.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import kopf
 
 from sluice.api.base import GROUP, PLURAL, VERSION
 from sluice.controller.daemon import Daemon
-from sluice.controller.wakeups import Wakeups
+from sluice.controller.wakeups import Key, Wakeups
 from sluice.registry.watch import RegistryWatch
 from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT
 
@@ -32,13 +33,19 @@ class Handlers:
         """Run the one writer until the object is deleted or the operator ends."""
         if namespace is None or name is None:
             return
+        waker = asyncio.create_task(self._wake_to_stop((namespace, name), stopped))
         try:
             await self.daemon.run(namespace, name, stopped)
             if stopped.reason is not None and kopf.DaemonStoppingReason.RESOURCE_DELETED in stopped.reason:
                 await self.daemon.clean_up(namespace, name)
         finally:
+            waker.cancel()
             self.watch.unsubscribe((namespace, name))
             self.wakeups.remove((namespace, name))
+
+    async def _wake_to_stop(self, key: Key, stopped: Any) -> None:
+        await stopped.wait()
+        self.wakeups.wake(key)
 
     def changed(self, namespace: str | None, name: str | None, spec: Any, type: str | None, **_: Any) -> None:
         """Follow the model's URI, and look at what changed."""

@@ -7,10 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.api.status import Evidence, ModelDeploymentStatus
+from sluice.core.plan import Event
 from sluice.kube.api import Manifest
 
 # Evidence is written this often at most, and before every decision: a write per second would wake every watcher.
 CHECKPOINT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A status and the events that tell of it."""
+
+    status: ModelDeploymentStatus
+    events: tuple[Event, ...]
+    at: datetime
 
 
 @dataclass
@@ -21,6 +31,8 @@ class Memory:
     written: ModelDeploymentStatus | None = None
     written_raw: dict[str, Any] | None = None
     written_at: datetime | None = None
+    tried: Told | None = None
+    untold: list[tuple[Event, datetime]] = field(default_factory=list)
     applied: dict[tuple[str, str], tuple[Manifest, str]] = field(default_factory=dict)
     frozen: dict[str, Manifest] = field(default_factory=dict)
 
@@ -30,7 +42,14 @@ class Memory:
             return self.status
         self.written = self.status = ModelDeploymentStatus.model_validate(raw)
         self.written_raw = raw
+        if self.tried and self.tried.status.to_kubernetes() == self.status.to_kubernetes():
+            self._landed(self.tried)
+        self.tried = None
         return self.status
+
+    def tries(self, status: ModelDeploymentStatus, events: tuple[Event, ...], now: datetime) -> None:
+        """Note what is about to be written: without an answer only the next look shows whether it was stored."""
+        self.tried = Told(status, events, now)
 
     def worth_writing(self, status: ModelDeploymentStatus, now: datetime) -> bool:
         """Say whether people or the next controller would miss something if this were not written now."""
@@ -43,6 +62,12 @@ class Memory:
         """Note a status as written; `raw` is how the API server has stored it."""
         self.status = self.written = status
         self.written_raw, self.written_at = raw, now
+        if self.tried:
+            self._landed(self.tried)
+        self.tried = None
+
+    def _landed(self, told: Told) -> None:
+        self.untold.extend((event, told.at) for event in told.events)
 
     def is_applied(self, key: tuple[str, str], manifest: Manifest, live: Manifest | None) -> bool:
         """Say whether the live object is still as it was after we applied this very manifest."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sluice.api.base import KIND
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus
 from sluice.controller.apply import Applier, Target
@@ -14,6 +15,7 @@ from sluice.controller.memory import Memory
 from sluice.core.decide import decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
+from sluice.kube.errors import NotFoundError
 from sluice.kube.observe import World, observe, read_wish
 
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
@@ -38,14 +40,17 @@ class Reconciler:
     clock: Callable[[], datetime]
 
     async def __call__(self, namespace: str, name: str, memory: Memory) -> float | None:
-        """Look once; return the seconds until the next look, None when the object is gone or going.
+        """Look once; return the seconds until the next look, None when the object is being deleted.
 
         Raises:
+            NotFoundError: there is no such object, or not yet.
             KubeError: the API server failed; nothing is lost, look again.
             pydantic.ValidationError: the stored object does not fit the API.
         """
         raw = await self.api.get(MODEL_DEPLOYMENTS, namespace, name)
-        if raw is None or "deletionTimestamp" in raw["metadata"]:
+        if raw is None:
+            raise NotFoundError(f"there is no {KIND} {namespace}/{name}")
+        if "deletionTimestamp" in raw["metadata"]:
             return None
         target = _target(raw)
         status = memory.current(raw.get("status", {}))

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 Key = tuple[str, str]
 
+# Two looks are at least this far apart, however many events there are; unless a look asks for the next one itself.
+BREATH_SECONDS = 0.2
+
 
 @dataclass
 class Wakeups:
@@ -28,10 +31,12 @@ class Wakeups:
             event.set()
 
     async def wait(self, key: Key, seconds: float) -> None:
-        """Return when woken, or after some seconds."""
+        """Return when woken, or after some seconds; however often it is called, not before a breath."""
         event = self.add(key)
+        breath = min(BREATH_SECONDS, seconds)
+        await asyncio.sleep(breath)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds - breath):
                 await event.wait()
         except TimeoutError:
             return

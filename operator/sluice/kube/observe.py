@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from sluice.api.spec import Approval, ModelDeploymentSpec, Traffic
 from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
-from sluice.kube.api import DEPLOYMENTS, GATEWAYS, PODS, ROUTES, KubeApi, Manifest
+from sluice.kube.api import DEPLOYMENTS, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
 from sluice.kube.pods import read_pod
 from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES
 from sluice.traffic import gateway_api
@@ -28,13 +28,15 @@ class World:
 async def observe(api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec) -> World:
     """Read the live state of everything a ModelDeployment owns or depends on."""
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
-    deployments, pods, route, problem = await asyncio.gather(
+    deployments, services, pods, route, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
+        api.list(SERVICES, namespace, mine),
         api.list(PODS, namespace, mine),
         api.get(ROUTES, namespace, name),
         gateway_problem(api, namespace, spec.traffic),
     )
     objects = {("Deployment", d["metadata"]["name"]): d for d in deployments}
+    objects |= {("Service", s["metadata"]["name"]): s for s in services}
     if route:
         objects["HTTPRoute", name] = route
     return World(
@@ -52,7 +54,9 @@ def read_revisions(deployments: list[Manifest], pods: list[Manifest]) -> dict[st
         by_revision.setdefault(pod["metadata"]["labels"].get(LABEL_REVISION, ""), []).append(read_pod(pod))
     found = {}
     for deployment in deployments:
-        revision = deployment["metadata"]["labels"].get(LABEL_REVISION, "")
+        revision = deployment["metadata"]["labels"].get(LABEL_REVISION)
+        if revision is None:
+            continue  # not one of ours, whoever labelled it
         found[revision] = RevisionState(
             name=revision,
             replicas=deployment["spec"].get("replicas", 1),
