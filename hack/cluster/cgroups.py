@@ -10,11 +10,10 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 def hierarchies(root: Path = ROOT) -> list[Path]:
-    """Every mounted hierarchy: one for version 2, one per controller for version 1 or a mix."""
+    """Every mounted hierarchy: one for version 2, one per controller (and `unified`) for version 1."""
     if (root / "cgroup.controllers").exists():
         return [root]
-    found = [path for path in sorted(root.iterdir()) if (path / "cgroup.procs").exists() and not path.is_symlink()]
-    return [path for path in found if not (path / "cgroup.controllers").exists()]
+    return [path for path in sorted(root.iterdir()) if (path / "cgroup.procs").exists() and not path.is_symlink()]
 
 
 def create(name: str, root: Path = ROOT) -> None:

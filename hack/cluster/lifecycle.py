@@ -146,9 +146,9 @@ class Lifecycle:
         for directory in (self.paths.run, self.paths.state):
             if directory.exists():
                 shutil.rmtree(directory)
-        for parent in (CNI_CACHE, self.paths.state.parent):
-            with suppress(OSError):
-                parent.rmdir()
+        with suppress(OSError):  # not empty: there are other clusters, whose mount point must stay
+            self.paths.state.parent.rmdir()
+            CNI_CACHE.rmdir()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
