@@ -5,6 +5,7 @@ differences, each covered by a test against MLflow's server:
 
 - A fault of the model is 500 without a stack trace (MLflow: 400 with the trace).
 - NaN and infinity are `null` in answers (MLflow writes bare `NaN`, which is not JSON). In requests they are accepted.
+- A record may leave out a column that the signature calls optional (MLflow hands the model a table without it).
 - A missing or unknown Content-Type is a JSON error with status 415 (MLflow: plain text, or a crash).
 - No parquet (it needs pyarrow), and no bare chat or completion bodies (`messages`, `prompt`, `input`).
 """
@@ -19,6 +20,7 @@ import numpy as np
 import orjson
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from mlflow.types import DataType
 from mlflow.utils.proto_json_utils import dataframe_from_parsed_json, parse_tf_serving_input
 
 from sluice_server.errors import BadRequestError
@@ -44,9 +46,8 @@ def parse(body: bytes, content_type: str | None, schema: Any) -> Request:
     """
     kind = _kind(content_type)
     try:
-        if kind == "text/csv":
-            return Request(_from_csv(body, schema), None)
-        return _from_json(_decode(body), schema)
+        asked = Request(_from_csv(body, schema), None) if kind == "text/csv" else _from_json(_decode(body), schema)
+        return asked._replace(data=_with_optional_columns(asked.data, schema))
     except MlflowException as error:
         raise BadRequestError(error.message, code=error.error_code) from error
 
@@ -55,7 +56,7 @@ def render(predictions: Any) -> bytes:
     """The answer's body.
 
     Raises:
-        TypeError: the model returned something that JSON cannot express.
+        TypeError: the model returned something that JSON cannot express, or an integer beyond 64 bits.
     """
     return dumps({"predictions": _plain(predictions)})
 
@@ -115,6 +116,28 @@ def _from_csv(body: bytes, schema: Any) -> pd.DataFrame:
         raise BadRequestError(f"The body is not a CSV table that fits the model's signature: {error}.") from error
 
 
+def _with_optional_columns(data: Any, schema: Any) -> Any:
+    """A missing value may be left out, also when it is missing in all rows of a request."""
+    if schema is None or not schema.has_input_names():
+        return data
+    kinds = {name: schema.input_dict()[name].type for name in schema.optional_input_names()}
+    missing = {
+        name: None if np.dtype(kind.to_pandas()).kind == "O" else np.nan
+        for name, kind in kinds.items()
+        if isinstance(kind, DataType)
+    }
+    if not missing:
+        return data
+    if isinstance(data, pd.DataFrame):
+        return data.assign(**{name: value for name, value in missing.items() if name not in data})
+    if isinstance(data, dict):
+        shape = np.shape(next(iter(data.values()), None))
+        return {name: np.full(shape, value) if shape else value for name, value in missing.items()} | data
+    if isinstance(data, list) and all(isinstance(row, dict) for row in data):
+        return [missing | row for row in data]
+    return data
+
+
 def _plain(predictions: Any) -> Any:
     if isinstance(predictions, pd.Series):
         predictions = predictions.to_frame()
@@ -137,6 +160,4 @@ def _other(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, int):
-        return float(value)  # beyond 64 bits
-    raise TypeError(f"the model returned {type(value).__name__}, which JSON cannot express")
+    raise TypeError

@@ -1,5 +1,6 @@
 """Models and a running server, made once for all tests of the server."""
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 with warnings.catch_warnings():  # MLflow warns about its own code while it is imported
     warnings.simplefilter("ignore")
+    importlib.import_module("mlflow.pyfunc")
 
 from sluice_server.engine import Engine, load
 
