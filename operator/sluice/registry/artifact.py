@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from sluice_server.digest import digest
 from yarl import URL
 
 from sluice.registry.rest import MissingError, RefusalError, Rest
-from sluice_server.digest import digest
 
 ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
 DIGEST_TAG = "sluice.dev/digest"

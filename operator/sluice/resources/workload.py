@@ -31,7 +31,8 @@ def controller_revision(
 
 def frozen_template(live: dict[str, Any]) -> Manifest | None:
     """Read the pod template back; None when the object holds none, for example because somebody else made it."""
-    template = (live.get("data") or {}).get("template")
+    data = live.get("data")
+    template = data.get("template") if isinstance(data, dict) else None
     return template if isinstance(template, dict) else None
 
 

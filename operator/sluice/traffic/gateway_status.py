@@ -34,8 +34,8 @@ def _weights(route: Mapping[str, Any]) -> dict[str, int]:
     name = str(_dict(route.get("metadata")).get("name", ""))
     found: dict[str, int] = {}
     rules = [_dict(rule) for rule in _list(_dict(route.get("spec")).get("rules"))]
-    for backend in (_dict(ref) for ref in _list(rules[0].get("backendRefs") if rules else None)):
-        weight = backend.get("weight", 1)  # 1 is the default of the Gateway API
+    for backend in _list(rules[0].get("backendRefs") if rules else None):
+        weight = backend.get("weight", 1) if isinstance(backend, dict) else 0  # 1 is the Gateway API's default
         if not isinstance(weight, int) or isinstance(weight, bool) or weight <= 0:
             continue
         service = str(backend.get("name", ""))

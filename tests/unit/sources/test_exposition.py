@@ -1,0 +1,96 @@
+"""Reading counts out of a metrics page; an unreadable page is said to be one, never read as zero."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sluice.core.observation import Counters
+from sluice.sources.exposition import MalformedError, parse
+
+START = "sluice_server_start_time_seconds 1.7954700731e+09\n"
+COUNTS = """\
+# HELP sluice_requests_total Finished answers to prediction requests.
+# TYPE sluice_requests_total counter
+sluice_requests_total{assignment="random",outcome="ok"} 90.0
+sluice_requests_total{assignment="random",outcome="client_error"} 7.0
+sluice_requests_total{outcome="error",assignment="random"} 3.0
+sluice_requests_total{assignment="targeted",outcome="error"} 1000.0
+"""
+
+
+def page(ok: object = 90, error: object = 3, start: str = START) -> str:
+    return (
+        f'{start}sluice_requests_total{{assignment="random",outcome="ok"}} {ok}\n'
+        f'sluice_requests_total{{assignment="random",outcome="error"}} {error}\n'
+    )
+
+
+def test_only_what_was_assigned_at_random_counts() -> None:
+    assert parse(COUNTS + START) == Counters(start="1795470073.1", requests=100, errors=3)
+
+
+def test_other_families_and_labels_do_not_matter() -> None:
+    other = 'python_info{version="3.11"} 1\nsluice_requests_in_progress{assignment="random"} 5\n'
+    labelled = COUNTS.replace("{", '{pod="x",', 1)
+    assert parse(other + labelled + START).requests == 100
+
+
+def test_no_request_at_random_yet_is_zero() -> None:
+    text = START + 'sluice_requests_total{assignment="probe",outcome="ok"} 4\n'
+    assert parse(text) == Counters(start="1795470073.1", requests=0, errors=0)
+
+
+@given(st.integers(0, 2**53 - 1), st.integers(0, 1000))
+def test_counts_are_exact(ok: int, error: int) -> None:
+    found = parse(page(float(ok), float(error)))
+    assert (found.requests, found.errors) == (ok + error, error)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no sluice_server_start_time_seconds"),
+        (COUNTS, "no sluice_server_start_time_seconds"),
+        (START, "no sluice_requests_total"),
+        (COUNTS + START + START.replace("_seconds", '_seconds{pid="1"}'), "garbage: 2 x"),
+        (page(ok=-1), "garbage"),
+        (page(ok="NaN"), "garbage"),
+        (page(error="+Inf"), "garbage"),
+        (page(ok=0.5), "garbage"),
+        (page(ok="many"), "garbage"),
+        ("<html><body>hello</body></html>", "garbage"),
+        ('sluice_requests_total{assignment="random', "garbage"),
+        ("{", "garbage"),
+        ('{"json": true}', "garbage"),
+    ],
+)
+def test_a_page_that_is_not_ours_is_refused_in_a_few_words(text: str, words: str) -> None:
+    with pytest.raises(MalformedError, match=words) as problem:
+        parse(text)
+    assert len(str(problem.value)) < 80
+
+
+pieces = st.sampled_from([*COUNTS.splitlines(keepends=True), *page().splitlines(keepends=True)])
+mangled = st.lists(pieces | st.text(alphabet='# {}=,"\\\n\t.0123456789eE+-aTYPE', max_size=30), max_size=8).map("".join)
+
+
+@given(mangled | st.text())
+def test_no_text_raises_anything_else(text: str) -> None:
+    try:
+        found = parse(text)
+    except MalformedError:
+        return
+    assert found.requests >= found.errors >= 0
+
+
+def test_the_model_servers_own_page_is_read() -> None:
+    """The real writer and the real reader, without a server between them."""
+    from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+    registry = CollectorRegistry()
+    Gauge("sluice_server_start_time_seconds", "Start.", registry=registry).set(1795470073.5)
+    counter = Counter("sluice_requests", "Answers.", ["assignment", "outcome"], registry=registry)
+    counter.labels("random", "ok").inc(5)
+    counter.labels("random", "error").inc(2)
+    assert parse(generate_latest(registry).decode()) == Counters(start="1795470073.5", requests=7, errors=2)

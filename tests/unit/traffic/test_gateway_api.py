@@ -1,0 +1,248 @@
+"""The route: what is rendered is what is read back, and nothing in a hand-edited route breaks the reader."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sluice.api.spec import GatewayRef, Traffic
+from sluice.resources.naming import owner_reference
+from sluice.traffic import gateway_api
+
+OWNER = owner_reference(name="birds", uid="0b2c")
+TRAFFIC = Traffic(
+    gateway=GatewayRef(name="public", namespace="edge"), hostnames=("birds.example.test",), path_prefix="/birds"
+)
+
+revisions = st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True)
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> dict[str, int]:
+    """Percents that sum to 100, zeros allowed, over one to four revisions."""
+    names = draw(st.lists(revisions, min_size=1, max_size=4, unique=True))
+    cuts = sorted(draw(st.lists(st.integers(0, 100), min_size=len(names) - 1, max_size=len(names) - 1)))
+    return dict(zip(names, (b - a for a, b in zip([0, *cuts], [*cuts, 100], strict=True)), strict=True))
+
+
+def render(split: dict[str, int], traffic: Traffic = TRAFFIC) -> dict[str, Any]:
+    return gateway_api.render(name="birds", namespace="zoo", owner=OWNER, traffic=traffic, split=split)
+
+
+@given(splits())
+def test_what_is_rendered_is_what_is_read(split: dict[str, int]) -> None:
+    state = gateway_api.read(json.loads(json.dumps(render(split))))
+    assert state.weights == {revision: weight for revision, weight in split.items() if weight}
+    assert list(state.weights) == [revision for revision, weight in split.items() if weight], "in the given order"
+    assert state.accepted is None
+
+
+@given(splits())
+def test_every_backend_has_its_own_filter_even_a_single_one(split: dict[str, int]) -> None:
+    (rule,) = render(split)["spec"]["rules"]
+    for backend in rule["backendRefs"]:
+        assert backend["weight"] > 0
+        (own,) = backend["filters"]
+        (header,) = own["responseHeaderModifier"]["set"]
+        assert backend["name"] == f"birds-{header['value']}"
+
+
+def test_a_change_of_weight_changes_nothing_but_weights() -> None:
+    before, after = render({"a": 90, "b": 10}), render({"a": 50, "b": 50})
+    assert gateway_api.differences(after, before) == (
+        "spec.rules[0].backendRefs[0].weight",
+        "spec.rules[0].backendRefs[1].weight",
+    )
+
+
+def test_the_whole_route() -> None:
+    assert render({"a": 95, "b": 5, "c": 0})["spec"] == {
+        "parentRefs": [
+            {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public", "namespace": "edge"}
+        ],
+        "hostnames": ["birds.example.test"],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/birds"}}],
+                "filters": [
+                    {
+                        "type": "RequestHeaderModifier",
+                        "requestHeaderModifier": {"set": [{"name": "x-sluice-assignment", "value": "random"}]},
+                    },
+                    {
+                        "type": "URLRewrite",
+                        "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}},
+                    },
+                ],
+                "backendRefs": [
+                    {
+                        "group": "",
+                        "kind": "Service",
+                        "name": f"birds-{revision}",
+                        "port": 80,
+                        "weight": weight,
+                        "filters": [
+                            {
+                                "type": "ResponseHeaderModifier",
+                                "responseHeaderModifier": {"set": [{"name": "x-sluice-revision", "value": revision}]},
+                            }
+                        ],
+                    }
+                    for revision, weight in (("a", 95), ("b", 5))
+                ],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "rewritten"),
+    [("/", "/", False), ("/birds", "/birds", True), ("/birds/", "/birds", True), ("/a/b", "/a/b", True)],
+)
+def test_the_prefix_is_removed_before_the_model_server(prefix: str, path: str, rewritten: bool) -> None:
+    (rule,) = render({"a": 100}, TRAFFIC.model_copy(update={"path_prefix": prefix}))["spec"]["rules"]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": path}}]
+    assert any(found["type"] == "URLRewrite" for found in rule["filters"]) is rewritten
+
+
+def test_a_gateway_in_the_same_namespace_and_no_hostnames_are_left_to_the_gateway() -> None:
+    spec = render({"a": 100}, Traffic(gateway=GatewayRef(name="public")))["spec"]
+    assert "namespace" not in spec["parentRefs"][0]
+    assert "hostnames" not in spec
+
+
+@pytest.mark.parametrize("split", [{}, {"a": 0}])
+def test_a_route_to_nowhere_is_never_rendered(split: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="weight above zero"):
+        render(split)
+
+
+def test_a_route_without_a_gateway_is_never_rendered() -> None:
+    with pytest.raises(ValueError, match=r"traffic\.gateway\.name"):
+        render({"a": 100}, Traffic())
+
+
+def answered(
+    accepted: str = "True", resolved: str = "True", *, seen: int = 3, generation: int = 3, gateway: str = "public"
+) -> dict[str, Any]:
+    route = render({"a": 90, "b": 10})
+    route["metadata"]["generation"] = generation
+    conditions = [
+        {"type": "Accepted", "status": accepted, "reason": "NotAllowed", "message": "no listener takes it"},
+        {"type": "ResolvedRefs", "status": resolved, "reason": "BackendNotFound", "message": "no Service birds-b"},
+    ]
+    parent = {
+        "parentRef": {"name": gateway, "namespace": "edge"},
+        "controllerName": "example.test/gateway",
+        "conditions": [condition | {"observedGeneration": seen} for condition in conditions],
+    }
+    return {**route, "status": {"parents": [parent]}}
+
+
+def test_an_accepted_route() -> None:
+    state = gateway_api.read(answered())
+    assert (state.accepted, state.reason, state.message) == (True, "", "")
+    assert state.weights == {"a": 90, "b": 10}
+
+
+def test_a_route_that_no_listener_takes_says_so() -> None:
+    state = gateway_api.read(answered(accepted="False"))
+    assert (state.accepted, state.reason, state.message) == (False, "NotAllowed", "no listener takes it")
+
+
+def test_a_route_whose_service_is_missing_says_so() -> None:
+    state = gateway_api.read(answered(resolved="False"))
+    assert (state.accepted, state.reason, state.message) == (False, "BackendNotFound", "no Service birds-b")
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        answered(seen=2),  # about an older route
+        answered(accepted="False", seen=2),
+        answered(accepted="Unknown"),
+        answered(gateway="another"),  # of a gateway it was attached to before
+        render({"a": 100}) | {"status": {"parents": []}},
+        render({"a": 100}),
+    ],
+)
+def test_no_answer_about_this_route_yet(route: dict[str, Any]) -> None:
+    assert gateway_api.read(route).accepted is None
+
+
+def test_what_an_earlier_controller_left_behind_does_not_hide_the_answer() -> None:
+    route, old = answered(), answered(seen=1)
+    route["status"]["parents"] += old["status"]["parents"]
+    assert gateway_api.read(route).accepted is True
+
+
+def test_a_half_given_answer_is_none() -> None:
+    route = answered()
+    route["status"]["parents"][0]["conditions"].pop()
+    assert gateway_api.read(route).accepted is None
+
+
+def edited(*backends: object) -> dict[str, Any]:
+    route = render({"a": 100})
+    route["spec"]["rules"][0]["backendRefs"] = list(backends)
+    return route
+
+
+@pytest.mark.parametrize(
+    ("backends", "weights"),
+    [
+        ([{"name": "birds-a", "weight": 9}, {"name": "birds-b"}], {"a": 90, "b": 10}),
+        ([{"name": "birds-a", "weight": 999}, {"name": "birds-b", "weight": 1}], {"a": 100, "b": 1}),
+        ([{"name": "birds-a", "weight": 50}, {"name": "birds-a", "weight": 50}], {"a": 100}),
+        ([{"name": "mine", "weight": 100}], {"service/mine": 100}),
+        ([{"name": "birds-a", "weight": "half"}, {"weight": True}, None, 7], {}),
+        ([{"name": "birds-a", "weight": 0}], {}),
+        ([{}], {"service/": 100}),
+    ],
+)
+def test_hand_edited_weights_are_read_for_what_they_do(backends: list[object], weights: dict[str, int]) -> None:
+    assert gateway_api.read(edited(*backends)).weights == weights
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(value: object, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON document."""
+    found = [at] if at else []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return found + [path for key, inner in items for path in paths(inner, (*at, key))]
+
+
+@given(st.sampled_from(paths(answered())), json_values)
+def test_no_edit_breaks_the_reader_or_goes_unseen(path: tuple[Any, ...], value: object) -> None:
+    route = copy.deepcopy(answered())
+    place: Any = route
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    gateway_api.read(route)
+    desired = render({"a": 90, "b": 10})
+    if path[0] == "spec" and route["spec"] != desired["spec"] and value:
+        assert gateway_api.drifted(desired, route)
+
+
+@given(st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), json_values))
+def test_garbage_is_a_route_without_weights(route: dict[str, Any]) -> None:
+    assert gateway_api.read(route).weights == {}
+
+
+def test_what_is_rendered_has_not_drifted_and_a_header_match_added_by_hand_has() -> None:
+    desired = render({"a": 100})
+    live = copy.deepcopy(desired)
+    assert not gateway_api.drifted(desired, live)
+    live["spec"]["rules"][0]["matches"][0]["headers"] = [{"name": "x-group", "value": "early"}]
+    assert gateway_api.differences(desired, live) == ("spec.rules[0].matches[0].headers",)
