@@ -8,6 +8,7 @@ needs it: `sluice-train alias` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,8 @@ from sluice_training.errors import UserError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, or 1 with one sentence on standard error."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a few hundred rows: threads would only wait for each other
     chosen = parser().parse_args(arguments)
     try:
         chosen.run(chosen)

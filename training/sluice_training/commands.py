@@ -81,6 +81,7 @@ def alias(chosen: Namespace) -> None:
     registry = _checked(chosen)
     registry.set_alias(chosen.name, chosen.alias, chosen.version)
     _console().print(f"✓ {chosen.name}@{chosen.alias} is version {chosen.version}")
+    print(json.dumps({"name": chosen.name, "alias": chosen.alias, "version": chosen.version}))
 
 
 def rows(chosen: Namespace) -> None:
@@ -111,9 +112,8 @@ def _store(registry: Registry, kind: str, trained: Trained, chosen: Namespace) -
     wished = getattr(chosen, "alias", None)
     if wished:
         registry.set_alias(made.name, wished, made.version)
-    _console().print(
-        f"✓ {made.name} version {made.version} ('{kind}'{f', alias {wished}' if wished else ''})", _told(trained)
-    )
+    title = f"{made.name} version {made.version} ('{kind}')" + (f", alias {wished}" if wished else "")
+    _console().print(f"✓ {title}: {_told(trained)}")
     print(json.dumps({"kind": kind, "alias": wished, **asdict(made)}), flush=True)
 
 

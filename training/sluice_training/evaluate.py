@@ -66,21 +66,17 @@ def check_columns(by: Sequence[str], data: Dataset) -> None:
 
 def answers(fitted: Pipeline, features: pd.DataFrame) -> pd.Series[bool]:
     """Tell for each row whether the model answers it when it comes alone, as it does in a request."""
+    return pd.Series(_answers(fitted, features), index=features.index, dtype=bool)
+
+
+def _answers(fitted: Pipeline, features: pd.DataFrame) -> list[bool]:
+    """A table on which the model raises holds a row on which it raises: halve it until they are found."""
     try:
         fitted.predict(features)
     except ValueError:
-        flags = [answers_alone(fitted, features.iloc[[at]]) for at in range(len(features))]
-        return pd.Series(flags, index=features.index, dtype=bool)
-    return pd.Series(data=True, index=features.index, dtype=bool)
-
-
-def answers_alone(fitted: Pipeline, row: pd.DataFrame) -> bool:
-    """Tell whether the model answers this table of one row."""
-    try:
-        fitted.predict(row)
-    except ValueError:
-        return False
-    return True
+        half = len(features) // 2
+        return [*_answers(fitted, features[:half]), *_answers(fitted, features[half:])] if half else [False]
+    return [True] * len(features)
 
 
 def _by_column(fitted: Pipeline, data: Dataset, answered: pd.Series[bool], column: str) -> list[Segment]:

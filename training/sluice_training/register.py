@@ -22,18 +22,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.models.signature import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 from sluice_server.digest import digest_directory
+from sluice_server.trusted_types import TRUSTED_TYPES
 
 from sluice_training.data import CATEGORIES, FEATURES, YEAR
 from sluice_training.errors import UserError
-from sluice_training.evaluate import answers_alone
+from sluice_training.evaluate import answers
 from sluice_training.trained import Trained, figures
 
 DIGEST_TAG = "sluice.dev/digest"
-SKOPS_TRUSTED_TYPES = (
-    "numpy.dtype",
-    "sklearn.tree._tree.Tree",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-)
 
 
 @dataclass(frozen=True)
@@ -52,15 +48,16 @@ def register(trained: Trained, *, name: str, tracking_uri: str) -> Registered:
     Raises:
         UserError: the pipeline does not answer its own input example, so no pod could warm it up; or MLflow refuses.
     """
-    if not answers_alone(trained.pipeline, trained.example):
+    if not answers(trained.pipeline, trained.example).all():
         raise UserError("The model does not answer its own input example, so no pod could warm it up: not registered.")
     mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_registry_uri(tracking_uri)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     try:
         run_id, model_uri = _log(trained, name)
         digest = stored_digest(model_uri)
         created = _create_version(name, model_uri, digest)
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         raise UserError(f"MLflow at {tracking_uri} failed: {str(error).splitlines()[0]}") from error
     return Registered(name, int(created.version), digest, run_id)
 
@@ -89,7 +86,7 @@ def _log(trained: Trained, name: str) -> tuple[str, str]:
             signature=signature(),
             input_example=trained.example,
             serialization_format="skops",
-            skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
+            skops_trusted_types=list(TRUSTED_TYPES),
             pip_requirements=_requirements(),
         )
     return run.info.run_id, logged.model_uri

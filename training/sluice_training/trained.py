@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sluice_training.data import Dataset, load
 from sluice_training.demo import DemoVersion
 from sluice_training.errors import UserError
-from sluice_training.evaluate import Evaluation, answers_alone, evaluate
+from sluice_training.evaluate import Evaluation, answers, evaluate
 from sluice_training.metrics import Scores
 from sluice_training.pipelines import build, candidate
 from sluice_training.splits import Split, split
@@ -65,7 +65,7 @@ def example_row(pipeline: Pipeline, data: Dataset) -> pd.DataFrame:
     complete = data.features.dropna()
     for at in range(len(complete)):
         row = complete.iloc[[at]].reset_index(drop=True)
-        if answers_alone(pipeline, row):
+        if answers(pipeline, row).all():
             return row
     raise UserError("The model answers none of its rows, so there is no input example to warm it up with.")
 
