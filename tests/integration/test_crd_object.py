@@ -6,14 +6,17 @@ import json
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.structural import without_nulls
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).resolve().parents[2]
 SPEC = {"model": {"uri": "models:/penguins@champion"}, "traffic": {"gateway": {"name": "public"}}}
 TABLE = "json;as=Table;v=v1;g=meta.k8s.io"
 
@@ -146,6 +149,23 @@ def test_the_columns_say_what_a_person_wants(server: Any, stored: str) -> None:
         "URI": "models:/penguins@champion",
         "Message": "waiting for evidence",
     }
+
+
+def shown() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What people will copy."""
+    for path in sorted((ROOT / "examples").glob("**/*.yaml")):
+        for item in yaml.safe_load_all(path.read_text()):
+            if item and item["kind"] == "ModelDeployment":
+                yield path.name, item
+    notes = (ROOT / "charts/sluice/templates/NOTES.txt").read_text()
+    yield "NOTES.txt", yaml.safe_load(notes.partition("<<END\n")[2].partition("\nEND\n")[0])
+
+
+@pytest.mark.parametrize("item", [pytest.param(item, id=name) for name, item in shown()])
+def test_what_people_will_copy_is_accepted(item: dict[str, Any], server: Any, namespace: str, objects: str) -> None:
+    item["metadata"]["namespace"] = namespace
+    answer = server.call("POST", objects, item, dryRun="All", fieldValidation="Strict")
+    assert answer.ok, answer.message
 
 
 def test_kubectl_knows_the_short_name_and_says_what_is_wrong(kubectl: Any, namespace: str, stored: str) -> None:
