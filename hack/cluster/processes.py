@@ -78,6 +78,7 @@ def start(command: Sequence[str | Path], log: Path, *, pass_fds: Sequence[int] =
             start_new_session=True, pass_fds=tuple(pass_fds), cwd="/",
         )  # fmt: skip
     process = Process.of(child.pid)
+    child.returncode = 0  # not ours to wait for: silences the warning about a child left running
     if process is None:
         raise ClusterError(f"`{command[0]}` ended at once:\n{tail(log)}")
     return process
