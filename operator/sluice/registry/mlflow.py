@@ -93,8 +93,8 @@ class MlflowRegistry:
     async def _first_use(self, wanted: ModelUri, version: Mapping[str, Any], model: str) -> str:
         """Return the digest of a version without a tag: what it was when first seen, for as long as we run.
 
-        One at a time, so that many untagged models do not fill the network; and MLflow gives the number of a deleted
-        version to the next one, so the time of creation is part of what is remembered.
+        One at a time, so that many untagged models do not fill the network; and a model that was deleted and
+        registered anew counts from 1 again, so the time of creation is part of what is remembered.
         """
         key = (wanted.name, str(version.get("version")), str(version.get("creation_timestamp")))
         if key not in self._trusted:
