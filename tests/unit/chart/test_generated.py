@@ -82,10 +82,18 @@ def test_the_environment_is_what_the_settings_read() -> None:
     from sluice.settings import Settings
 
     (container,) = the("Deployment")["spec"]["template"]["spec"]["containers"]
-    names = {entry["name"].removeprefix("SLUICE_").lower() for entry in container["env"]}
-    assert names <= set(Settings.model_fields)
-    assert names >= {name for name, field in Settings.model_fields.items() if field.is_required()}
-    values = {entry["name"].removeprefix("SLUICE_").lower(): entry["value"] for entry in container["env"]}
+    values = {
+        entry["name"].removeprefix("SLUICE_").lower(): entry["value"]
+        for entry in container["env"]
+        if entry["name"].startswith("SLUICE_")
+    }
+    assert set(values) <= set(Settings.model_fields)
+    assert set(values) >= {name for name, field in Settings.model_fields.items() if field.is_required()}
     settings = Settings.model_validate(values)
     assert (settings.registry_poll_seconds, settings.log_level) == (5, "INFO")
     assert container["ports"] == [{"name": "health", "containerPort": settings.liveness_port}]
+
+
+def test_the_operator_has_a_user_name_whatever_its_uid() -> None:
+    (container,) = the("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "USER", "value": "sluice"} in container["env"], "kopf fails without"
