@@ -94,11 +94,14 @@ def rows(chosen: Namespace) -> None:
 
 def _make_demo_versions(kinds: Sequence[str], chosen: Namespace) -> None:
     registry = _checked(chosen)
-    registry.check_alive()
+    if not kinds:
+        raise UserError("No kind of demo version is named.")
     from sluice_training.demo import demo_version as recipe
-    from sluice_training.trained import train_demo_version
 
     versions = [recipe(kind) for kind in kinds]
+    registry.check_alive()
+    from sluice_training.trained import train_demo_version
+
     for version in versions:
         _console().print(f"· training '{version.kind}': {version.summary}")
         _store(registry, version.kind, train_demo_version(version), chosen)

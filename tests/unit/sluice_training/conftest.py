@@ -7,6 +7,7 @@ import pytest
 
 with warnings.catch_warnings():  # MLflow warns about its own code while it is imported
     warnings.simplefilter("ignore")
+    import mlflow.pyfunc.scoring_server
     import mlflow.sklearn  # noqa: F401
 
 from sluice_training.data import Dataset, load
@@ -14,7 +15,7 @@ from sluice_training.demo import DEMO_VERSIONS
 from sluice_training.register import Registered, register
 from sluice_training.splits import Split, split
 from sluice_training.trained import Trained, train_demo_version
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tests.unit.sluice_training import tracking
 
