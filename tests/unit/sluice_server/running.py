@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +36,22 @@ class Running:
     directory: Path
     port: int = 0
     metrics_port: int = 0
-    counted: dict[str, float] = field(default_factory=dict)
 
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-
-    def get(self, path: str) -> Answer:
-        return ask(self.connect(), "GET", path)
+    @contextmanager
+    def connect(self) -> Iterator[http.client.HTTPConnection]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            yield connection
 
     def predict(self, *rows: dict[str, Any], **headers: str) -> Answer:
-        return predict(self.connect(), *rows, **headers)
+        with self.connect() as connection:
+            return predict(connection, *rows, **headers)
+
+    def metrics_page(self, path: str) -> Answer:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=30)) as connection:
+            return ask(connection, "GET", path)
 
     def metrics(self) -> dict[str, float]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=30)
-        page = ask(connection, "GET", "/metrics").body.decode()
+        page = self.metrics_page("/metrics").body.decode()
         lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
 
@@ -111,7 +114,7 @@ def predict(connection: http.client.HTTPConnection, *rows: dict[str, Any], **hea
     return ask(connection, "POST", "/invocations", body, **{"content_type": "application/json"} | headers)
 
 
-def until(condition: Any, seconds: float = 60.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Waits for something to become true."""
     end = time.monotonic() + seconds
     while not condition():
