@@ -124,7 +124,8 @@ def _serve(revision: Revision, server: Server) -> Manifest:
 
 
 def _env(**variables: str) -> list[Manifest]:
-    return [{"name": name, "value": value} for name, value in variables.items()]
+    # Kubernetes replaces $(NAME) in values; $$ is a $ to it, and a model's name is never a program.
+    return [{"name": name, "value": value.replace("$", "$$")} for name, value in variables.items()]
 
 
 def _mounts(*, read_only_model: bool) -> list[Manifest]:

@@ -69,6 +69,11 @@ def test_the_server_reads_exactly_the_variables_that_it_is_given(monkeypatch: py
     }
 
 
+def test_a_name_that_looks_like_a_variable_reaches_the_container_as_it_is() -> None:
+    (server,) = template(revision=REVISION.model_copy(update={"model_name": "$(HOME) $x"}))["spec"]["containers"]
+    assert env(server)["SLUICE_MODEL_NAME"] == "$$(HOME) $$x"
+
+
 def test_there_is_time_to_drain() -> None:
     spec = template()["spec"]
     pre_stop = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
