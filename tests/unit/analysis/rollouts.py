@@ -81,7 +81,7 @@ def run(scenario: Scenario, seed: int, *, blocks: int = 40, alpha: float = 0.05)
 
 def main(repetitions: int) -> None:
     """Print the table."""
-    print("| scenario | harm proven | safety proven | canary requests until the first proof, median |")
+    print("| scenario | harm proven | safety proven | canary requests until the first proof (median, if any) |")
     print("|---|---|---|---|")
     for scenario in (*NO_DIFFERENCE, *AT_THE_MARGIN, *WORSE):
         outcomes = [run(scenario, seed) for seed in range(repetitions)]

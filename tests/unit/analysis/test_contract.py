@@ -73,6 +73,13 @@ def test_a_fault_after_five_thousand_good_requests_is_found_within_ten(stable_er
     assert blocks_until(evidence, Block(0.1, Arm(9, 0), Arm(1, 1))) <= 10
 
 
+def test_a_fault_after_more_than_a_thousand_looks_is_found_within_twelve() -> None:
+    evidence = ErrorEvidence.start(MARGIN)
+    for number in range(1500):
+        evidence = evidence.observe(Block(0.1, Arm(9, number % 2), Arm(1, 0)))
+    assert blocks_until(evidence, Block(0.1, Arm(9, 0), Arm(1, 1))) <= 12
+
+
 @pytest.mark.parametrize(("absolute", "least", "most"), [(0.005, 600, 800), (0.01, 300, 400), (0.02, 150, 200)])
 def test_requests_without_an_error_that_prove_safety(absolute: float, least: int, most: int) -> None:
     assert least <= requests_for_safety(Margin(1.25, absolute), 0.05) <= most
