@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from sluice.controller.memory import Memory
-from sluice.controller.reconcile import Reconciler
 from sluice.controller.wakeups import Wakeups
 from sluice.kube.api import ROUTES, KubeApi
 from sluice.kube.errors import ConflictError, KubeError, RefusedError, UnavailableError
@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CONFLICT_SECONDS = 0.05
 INVALID_SECONDS = 60.0
+
+
+# Looks once; returns the seconds until the next look, None when the object is being deleted. A Reconciler is one.
+Look = Callable[[str, str, Memory], Awaitable[float | None]]
 
 
 class Stopped(Protocol):
@@ -32,7 +36,7 @@ class Stopped(Protocol):
 class Daemon:
     """Runs the reconciler for one ModelDeployment until it is told to stop."""
 
-    reconcile: Reconciler
+    reconcile: Look
     api: KubeApi
     wakeups: Wakeups
 

@@ -1,0 +1,207 @@
+"""The real controller on the simulated cluster: its own daemon, reconciler and decisions; only the edges are ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from sluice.controller.apply import Applier
+from sluice.controller.daemon import Daemon
+from sluice.controller.memory import Memory
+from sluice.controller.reconcile import Reconciler
+from sluice.controller.wakeups import Key, Wakeups
+from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
+from sluice.kube.api import KubeApi, Manifest, Resource
+from sluice.kube.errors import KubeError, UnavailableError
+
+from tests.simulation.invariants import Invariants
+from tests.simulation.world import NAME, NAMESPACE, World
+
+
+T = TypeVar("T")
+
+
+class Crash(BaseException):
+    """The process is gone; no `except Exception` may see it."""
+
+
+class Mode(StrEnum):
+    """What goes wrong with one write."""
+
+    CRASH_BEFORE = "crash before"
+    CRASH_AFTER = "crash after"
+    ANSWER_LOST = "answer lost"
+    REQUEST_LOST = "request lost"
+
+
+@dataclass
+class Fault:
+    """One write, counted from 0, and what goes wrong with it."""
+
+    write: int
+    mode: Mode
+
+
+async def at_once() -> None:
+    """Do not wait for a turn."""
+
+
+@dataclass
+class SimulatedApi(KubeApi):
+    """The API as one controller sees it: every write is checked, and may fail on purpose."""
+
+    world: World
+    invariants: Invariants
+    fault: Fault | None = None
+    writes: int = 0
+    turn: Callable[[], asyncio.Future[None]] | None = None
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        await self._my_turn()
+        return self.world.store.get(resource, namespace, name)
+
+    async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
+        await self._my_turn()
+        return self.world.store.list(resource, namespace, labels)
+
+    async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
+        return await self._write(lambda: self.world.store.apply(manifest))
+
+    async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:
+        return await self._write(lambda: self.world.store.apply_status(manifest))
+
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
+        await self._write(lambda: self.world.store.merge(resource, namespace, name, patch))
+
+    async def create(self, resource: Resource, manifest: Manifest) -> None:
+        await self._write(lambda: self.world.store.create(manifest))
+
+    async def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        await self._write(lambda: self.world.store.delete(resource.kind, namespace, name))
+
+    async def _my_turn(self) -> None:
+        if self.turn:
+            await self.turn()
+
+    async def _write(self, commit: Callable[[], T]) -> T:
+        await self._my_turn()
+        mode = self.fault.mode if self.fault and self.fault.write == self.writes else None
+        self.writes += 1
+        if mode is Mode.CRASH_BEFORE:
+            raise Crash
+        if mode is Mode.REQUEST_LOST:
+            raise UnavailableError("the request was lost")
+        before = self.invariants.before_write(self.world)
+        answer = commit()
+        self.invariants.after_write(self.world, before)
+        if mode is Mode.CRASH_AFTER:
+            raise Crash
+        if mode is Mode.ANSWER_LOST:
+            raise UnavailableError("the answer was lost")
+        return answer
+
+
+@dataclass
+class SimulatedWakeups(Wakeups):
+    """Waits in simulated time: the world wakes the controller when it is due."""
+
+    world: World | None = None
+    due: float = 0.0
+    waiting: asyncio.Future[None] | None = None
+    waits: list[float] = field(default_factory=list)
+
+    async def wait(self, key: Key, seconds: float) -> None:
+        assert self.world
+        self.waits.append(seconds)
+        self.due = self.world.time + seconds
+        self.waiting = asyncio.get_running_loop().create_future()
+        await self.waiting
+
+
+@dataclass
+class Stop:
+    """The daemon's flag."""
+
+    set: bool = False
+
+    def __bool__(self) -> bool:
+        return self.set
+
+
+@dataclass
+class Controller:
+    """One running operator process, with the memory it has (from before a fault, if a test says so)."""
+
+    world: World
+    invariants: Invariants
+    memory: Memory = field(default_factory=Memory)
+    fault: Fault | None = None
+    turn: Callable[[], asyncio.Future[None]] | None = None
+    looks: int = 0
+    bug: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.api = SimulatedApi(self.world, self.invariants, self.fault, turn=self.turn)
+        self.wakeups = SimulatedWakeups(world=self.world)
+        self.stop = Stop()
+        self.reconciler = Reconciler(
+            api=self.api,
+            registry=self,
+            scrape=self._scrape,
+            applier=Applier(self.api, "http://mlflow"),
+            server_image="server:1",
+            clock=lambda: self.world.now,
+        )
+        daemon = Daemon(self._look, self.api, self.wakeups)
+        self.task = asyncio.get_running_loop().create_task(daemon.run(NAMESPACE, NAME, self.stop))
+
+    @property
+    def running(self) -> bool:
+        return not self.task.done()
+
+    @property
+    def crashed(self) -> bool:
+        return self.task.done() and isinstance(self.task.exception(), Crash)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for time to pass, or has ended."""
+        return not self.running or bool(self.wakeups.waiting and not self.wakeups.waiting.done())
+
+    @property
+    def due(self) -> bool:
+        return self.running and self.idle and self.world.time >= self.wakeups.due
+
+    def wake(self) -> None:
+        if self.wakeups.waiting and not self.wakeups.waiting.done():
+            self.wakeups.waiting.set_result(None)
+
+    async def settle(self) -> None:
+        """Let it work until it waits."""
+        while not self.idle:
+            await asyncio.sleep(0)
+
+    def raise_bugs(self) -> None:
+        """Fail with whatever ended the daemon, unless it was a crash on purpose."""
+        error = self.bug or (self.task.exception() if self.task.done() else None)
+        if error and not isinstance(error, Crash):
+            raise error
+
+    async def get(self, uri: str) -> ResolvedModel | Unresolved:
+        return self.world.resolve(uri)
+
+    async def _scrape(self, wanted: Iterable[Pod]) -> Scrape:
+        return self.world.scrape(list(wanted))
+
+    async def _look(self, namespace: str, name: str, memory: Memory) -> float | None:
+        self.looks += 1
+        try:
+            return await self.reconciler(namespace, name, self.memory)
+        except KubeError:
+            raise
+        except Exception as error:
+            self.bug = error
+            raise

@@ -1,0 +1,144 @@
+"""What must hold after every single write and every moment, whoever crashes when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sluice.api.status import ModelDeploymentStatus, Rollout
+from sluice.core.replicas import needed
+from sluice.kube.api import Manifest
+
+from tests.simulation.pods import Life
+from tests.simulation.world import NAME, World, split_of
+
+
+@dataclass
+class Before:
+    """The parts of the world that a write is compared with."""
+
+    status: Manifest
+    weights: dict[str, int]
+    replicas: dict[str, int]
+
+
+@dataclass
+class Count:
+    """Requests of the pods of both arms when a rollout began to count."""
+
+    candidate: int
+    stable: int | None = None
+    exact: bool = True
+
+
+@dataclass
+class Invariants:
+    """Checks, and what they need to remember."""
+
+    told: list[tuple[str, str]] = field(default_factory=list)
+    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
+    loads: Counter[str] = field(default_factory=Counter)
+
+    def before_write(self, world: World) -> Before:
+        return Before(world.status, weights(world), replicas(world))
+
+    def after_write(self, world: World, before: Before) -> None:
+        now = self.before_write(world)
+        if now.weights != before.weights:
+            self._route(world, now)
+        if now.replicas != before.replicas:
+            self._replicas(world, before, now)
+        if now.status != before.status and now.status:
+            self._status(before.status, now.status)
+            self._begin_counting(world, ModelDeploymentStatus.model_validate(now.status))
+        self._events(world)
+
+    def after_look(self, world: World, status: ModelDeploymentStatus | None, *, alone: bool) -> None:
+        """Compare the controller's evidence with what the pods have answered; `alone`: it has seen all of it."""
+        if status is None or status.rollout is None or status.stable is None:
+            return
+        count = self.counts.get(key_of(status.rollout))
+        if count is None:
+            return
+        arms = world.pods_of(status.rollout.revision.name), world.pods_of(status.stable.name)
+        if any(life.restarts or life.gone_at or not life.reachable or not life.ready for arm in arms for life in arm):
+            count.exact = False
+        total = status.rollout.evidence.total
+        candidate = answered(arms[0]) - count.candidate
+        assert total.candidate_requests <= candidate, f"counted {total} of {candidate} candidate requests"
+        if count.exact and alone and count.stable is not None:
+            assert total.candidate_requests == candidate, f"lost: {total}, candidate answered {candidate}"
+            stable = answered(arms[1]) - count.stable
+            assert total.stable_requests == stable, f"lost: {total}, stable answered {stable}"
+
+    def after_step(self, world: World) -> None:
+        """No version is loaded more than once per pod, whatever is promoted."""
+        for life in world.lives.values():
+            assert life.loads <= 1, f"{life.name} loaded its model {life.loads} times"
+
+    def _route(self, world: World, now: Before) -> None:
+        assert sum(now.weights.values()) in (0, 100), now.weights
+        spec = (world.md or {}).get("spec", {})
+        stable = now.status.get("stable", {}).get("name")
+        for revision, weight in now.weights.items():
+            ready, wants = world.ready(revision), needed(spec.get("replicas", 1), weight)
+            assert revision == stable or ready >= wants, f"{revision} gets {weight} % with {ready} of {wants} pods ready"
+
+    def _replicas(self, world: World, before: Before, now: Before) -> None:
+        wanted = ((world.md or {}).get("spec", {})).get("replicas", 1)
+        for revision, was in before.replicas.items():
+            weight = max(world.live.get(revision, 0), now.weights.get(revision, 0))
+            left = now.replicas.get(revision, 0)
+            if left < was and weight and wanted and world.md:
+                assert left >= needed(wanted, weight), f"{revision} scaled to {left} with {weight} % of the traffic"
+
+    def _status(self, before: Manifest, now: Manifest) -> None:
+        assert now["message"], "every state says what it waits for"
+        rejected = before.get("rejected", {}).get("revision", {}).get("name")
+        began = now.get("rollout", {}).get("revision", {}).get("name")
+        assert not rejected or rejected != began, f"{rejected} was rejected and begins again"
+        old = {c["type"]: c for c in before.get("conditions", ())}
+        for condition in now["conditions"]:
+            was = old.get(condition["type"])
+            if was and was["status"] == condition["status"]:
+                assert was["lastTransitionTime"] == condition["lastTransitionTime"], condition
+        names = [entry["revision"]["name"] for entry in now["retired"]]
+        live = {now.get("stable", {}).get("name"), began}
+        assert len(set(names)) == len(names), f"retired twice: {names}"
+        assert not live & set(names), "what is live is not retired"
+
+    def _begin_counting(self, world: World, status: ModelDeploymentStatus) -> None:
+        rollout = status.rollout
+        if rollout is None or status.stable is None:
+            return
+        arm = world.pods_of(rollout.revision.name)
+        count = self.counts.setdefault(key_of(rollout), Count(answered(arm)))
+        if count.stable is None and rollout.weight_changed_at is not None:
+            count.stable = answered(world.pods_of(status.stable.name))
+
+    def _events(self, world: World) -> None:
+        self.told = [(e["reason"], e["message"]) for e in world.store.of_kind("Event")]
+        twice = [event for event, n in Counter((e, t) for e, t in self.told).items() if n > 1]
+        assert not [event for event in twice if event[0] not in REPEATABLE], twice
+
+
+# What may honestly happen twice in one story.
+REPEATABLE = {"CapacityLost", "WeightSet", "StepCompleted", "RolloutStarted", "ActionTaken", "Superseded", "Installing"}
+
+
+def weights(world: World) -> dict[str, int]:
+    routes = world.store.of_kind("HTTPRoute")
+    return split_of(routes[0]) if routes else {}
+
+
+def replicas(world: World) -> dict[str, int]:
+    found = world.store.of_kind("Deployment")
+    return {d["metadata"]["name"].removeprefix(f"{NAME}-"): d["spec"]["replicas"] for d in found}
+
+
+def answered(lives: list[Life]) -> int:
+    return sum(life.answered for life in lives)
+
+
+def key_of(rollout: Rollout) -> tuple[str, str]:
+    return rollout.revision.name, rollout.started_at.isoformat(timespec="milliseconds")

@@ -1,0 +1,138 @@
+"""The pods of the simulated cluster: how each lives and dies, and what the kubelet writes about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sluice.kube.api import Manifest
+from sluice.resources.naming import LABEL_REVISION
+
+
+class Behaviour(StrEnum):
+    """What happens to the pods of a model version."""
+
+    FINE = "fine"
+    NEVER_READY = "never ready"
+    CRASH = "crash"
+    OUT_OF_MEMORY = "out of memory"
+    NO_IMAGE = "no image"
+    WRONG_DIGEST = "wrong digest"
+    REGISTRY_DOWN = "registry down"
+    UNSCHEDULABLE = "unschedulable"
+
+
+@dataclass
+class Version:
+    """A model version in the registry, and how it behaves once it runs."""
+
+    number: str
+    errors: float = 0.0
+    behaviour: Behaviour = Behaviour.FINE
+    startup: float = 2.0
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self.number}"
+
+
+@dataclass
+class Life:
+    """One pod, as the kubelet and the server in it know it; times in simulated seconds."""
+
+    name: str
+    uid: str
+    revision: str
+    version: Version
+    created: float
+    ready: bool = False
+    gone_at: float | None = None
+    restarts: int = 0
+    loads: int = 0
+    run: int = 0
+    requests: int = 0
+    errors: int = 0
+    answered: int = 0
+    failed: int = 0
+    reachable: bool = True
+    behaviour: Behaviour = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.behaviour = self.version.behaviour
+
+    @property
+    def serving(self) -> bool:
+        return self.ready and self.gone_at is None
+
+    def answer(self, *, error: bool) -> None:
+        """Serve one request."""
+        self.requests += 1
+        self.answered += 1
+        self.errors += error
+        self.failed += error
+
+    def restart(self) -> None:
+        """Begin a new container run: its counters begin at zero."""
+        self.restarts += 1
+        self.run += 1
+        self.requests = self.errors = 0
+        self.ready = False
+
+    def grow(self, now: float) -> None:
+        """Do what time brings."""
+        if self.gone_at is not None:
+            return
+        if self.behaviour is Behaviour.FINE and now - self.created >= self.version.startup and not self.ready:
+            self.ready, self.loads = True, self.loads + 1
+        if self.behaviour in (Behaviour.CRASH, Behaviour.OUT_OF_MEMORY, Behaviour.WRONG_DIGEST, Behaviour.REGISTRY_DOWN):
+            due = int((now - self.created) // 2)
+            while self.restarts < min(due, 5):
+                self.restart()
+            self.ready = False
+
+
+def manifest(life: Life, template: Manifest, namespace: str, owner: Manifest) -> Manifest:
+    """Render the pod as the API server shows it."""
+    meta = {
+        "name": life.name,
+        "namespace": namespace,
+        "labels": dict(template["metadata"]["labels"]),
+        "ownerReferences": [owner],
+    }
+    return {"kind": "Pod", "metadata": meta, "spec": {}, "status": status(life)}
+
+
+def status(life: Life) -> Manifest:
+    """Render what the kubelet says about the pod."""
+    ready = "True" if life.serving else "False"
+    scheduled = {"type": "PodScheduled", "status": "True"}
+    found: Manifest = {"phase": "Running" if life.ready else "Pending", "podIP": f"10.0.0.{life.uid}"}
+    server: dict[str, Any] = {"name": "server", "ready": life.serving, "restartCount": life.restarts}
+    fetch: dict[str, Any] = {"name": "fetch-model", "ready": True, "restartCount": 0}
+    fetch["state"] = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    server["state"] = {"running": {}} if life.ready else {"waiting": {"reason": "PodInitializing"}}
+    match life.behaviour:
+        case Behaviour.CRASH | Behaviour.OUT_OF_MEMORY if life.restarts:
+            oom = life.behaviour is Behaviour.OUT_OF_MEMORY
+            ended = {"exitCode": 137, "reason": "OOMKilled"} if oom else {"exitCode": 1, "reason": "Error"}
+            server["lastState"] = {"terminated": ended | {"message": "" if oom else "boom"}}
+            server["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+        case Behaviour.NO_IMAGE:
+            server["state"] = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+        case Behaviour.WRONG_DIGEST | Behaviour.REGISTRY_DOWN if life.restarts:
+            said = "DigestMismatch: got another" if life.behaviour is Behaviour.WRONG_DIGEST else "RegistryUnreachable: no"
+            fetch |= {"ready": False, "restartCount": life.restarts}
+            fetch["state"] = {"terminated": {"exitCode": 1, "reason": "Error", "message": said}}
+        case Behaviour.UNSCHEDULABLE:
+            scheduled |= {"status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
+        case _:
+            pass
+    found["conditions"] = [{"type": "Ready", "status": ready}, scheduled]
+    found["initContainerStatuses"], found["containerStatuses"] = [fetch], [server]
+    return found
+
+
+def revision_of(template: Manifest) -> str:
+    name: str = template["metadata"]["labels"][LABEL_REVISION]
+    return name

@@ -1,0 +1,191 @@
+"""An API server in memory, true where it matters: versions, ownership of fields, preconditions, cascades."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.kube.api import Manifest, Resource
+from sluice.kube.errors import ConflictError, NotFoundError, RefusedError
+
+Key = tuple[str, str, str]  # kind, namespace, name
+Path = tuple[str, ...]
+
+WITH_GENERATION = ("ModelDeployment", "Deployment", "HTTPRoute")
+SET_BY_SERVER = {"resourceVersion", "uid", "generation", "creationTimestamp", "deletionTimestamp"}
+
+
+@dataclass
+class Store:
+    """All objects, and which of their fields the one field manager has applied."""
+
+    objects: dict[Key, Manifest] = field(default_factory=dict)
+    owned: dict[Key, set[Path]] = field(default_factory=dict)
+    version: int = 0
+    uids: int = 0
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        found = self.objects.get((resource.kind, namespace, name))
+        return copy(found) if found else None
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> list[Manifest]:
+        wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
+        return [copy(o) for o in self.of_kind(resource.kind) if _in(o, namespace) and _labelled(o, wanted)]
+
+    def of_kind(self, kind: str) -> list[Manifest]:
+        """The objects themselves, for the controllers of the world."""
+        return [value for key, value in self.objects.items() if key[0] == kind]
+
+    def create(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
+        if key in self.objects:
+            raise ConflictError(f"{key} already exists")
+        self._put(key, copy(manifest))
+        return copy(self.objects[key])
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """Server-side apply: named fields are set, fields applied before and no longer named are removed."""
+        key, meta = key_of(manifest), manifest["metadata"]
+        live = self.objects.get(key)
+        self._precondition(live, meta)
+        named = {"metadata": {k: v for k, v in meta.items() if k not in SET_BY_SERVER}} | {
+            k: v for k, v in manifest.items() if k != "metadata"
+        }
+        merged = copy(live or {})
+        self._own(key, merged, named, status=False)
+        if live and key[0] == "ControllerRevision" and merged["data"] != live["data"]:
+            raise RefusedError("data is immutable")
+        self._put(key, merged)
+        return copy(self.objects[key])
+
+    def apply_status(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
+        live = self.objects.get(key)
+        if live is None:
+            raise NotFoundError(f"{key} is not there")
+        self._precondition(live, manifest["metadata"])
+        merged = copy(live)
+        self._own(key, merged, {"status": manifest["status"]}, status=True)
+        self._put(key, merged)
+        return copy(self.objects[key])
+
+    def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
+        key = (resource.kind, namespace, name)
+        live = self.objects.get(key)
+        if live is None:
+            raise NotFoundError(f"{key} is not there")
+        self._precondition(live, patch.get("metadata", {}))
+        merged = _merge(copy(live), copy(patch))
+        merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        self._put(key, merged)
+
+    def write(self, changed: Manifest) -> None:
+        """Store an object that a controller of the world has changed."""
+        self._put(key_of(changed), changed)
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Delete an object and what it owns; with a finalizer it stays, marked."""
+        key = (kind, namespace, name)
+        live = self.objects.get(key)
+        if live is None:
+            return
+        if live["metadata"].get("finalizers"):
+            self._put(key, _merge(copy(live), {"metadata": {"deletionTimestamp": "2030-01-01T00:00:00Z"}}))
+            return
+        del self.objects[key]
+        self.owned.pop(key, None)
+        for child in [o for o in self.objects.values() if live["metadata"]["uid"] in _owners(o)]:
+            self.delete(*key_of(child))
+
+    def _put(self, key: Key, manifest: Manifest) -> None:
+        """Store an object, with a new version only if it differs, a new generation only if its spec does."""
+        manifest = as_stored(manifest)
+        live, meta = self.objects.get(key), manifest["metadata"]
+        if live is None:
+            self.uids += 1
+            meta["uid"], meta["generation"] = f"uid-{self.uids}", 1
+        elif manifest == live:
+            return
+        elif manifest.get("spec") != live.get("spec"):
+            meta["generation"] = live["metadata"]["generation"] + 1
+        if key[0] not in WITH_GENERATION:
+            meta.pop("generation", None)
+        self.version += 1
+        meta["resourceVersion"] = str(self.version)
+        self.objects[key] = manifest
+
+    def _precondition(self, live: Manifest | None, meta: Manifest) -> None:
+        wanted = meta.get("resourceVersion")
+        if wanted is not None and (live is None or live["metadata"]["resourceVersion"] != wanted):
+            raise ConflictError(f"{meta.get('name')} was modified")
+
+    def _own(self, key: Key, merged: Manifest, named: Manifest, *, status: bool) -> None:
+        before = {path for path in self.owned.get(key, set()) if (path[0] == "status") is status}
+        now = set(_leaves(named))
+        for path in before - now:
+            _remove(merged, path)
+        _merge(merged, copy(named))
+        self.owned[key] = (self.owned.get(key, set()) - before) | now
+
+
+def key_of(manifest: Manifest) -> Key:
+    return manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+
+
+def copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: copy(v) for k, v in value.items()}
+    return [copy(v) for v in value] if isinstance(value, list) else value
+
+
+def as_stored(value: Manifest) -> Manifest:
+    """JSON as it comes back: 1.0 is 1 for Go's encoder, and nothing but JSON survives."""
+    stored: Manifest = json.loads(json.dumps(value), parse_float=lambda text: _number(float(text)))
+    return stored
+
+
+def _number(value: float) -> float | int:
+    return int(value) if value.is_integer() else value
+
+
+def _in(manifest: Manifest, namespace: str) -> bool:
+    return bool(manifest["metadata"]["namespace"] == namespace)
+
+
+def _labelled(manifest: Manifest, wanted: dict[str, str]) -> bool:
+    return wanted.items() <= manifest["metadata"].get("labels", {}).items()
+
+
+def _owners(manifest: Manifest) -> set[str]:
+    return {owner["uid"] for owner in manifest["metadata"].get("ownerReferences", ())}
+
+
+def _leaves(value: Manifest, at: Path = ()) -> Iterator[Path]:
+    for key, inner in value.items():
+        if isinstance(inner, dict) and inner:
+            yield from _leaves(inner, (*at, key))
+        else:
+            yield (*at, key)
+
+
+def _remove(value: Manifest, path: Path) -> None:
+    """Remove a field, and the maps that are empty without it."""
+    first, *rest = path
+    inner = value.get(first)
+    if rest and isinstance(inner, dict):
+        _remove(inner, tuple(rest))
+    if not rest or inner == {}:
+        value.pop(first, None)
+
+
+def _merge(value: Manifest, patch: Manifest) -> Manifest:
+    for key, inner in patch.items():
+        if inner is None:
+            value.pop(key, None)
+        elif isinstance(inner, dict) and isinstance(value.get(key), dict):
+            _merge(value[key], inner)
+        else:
+            value[key] = inner
+    return value

@@ -1,0 +1,151 @@
+"""Whole stories, from the first install on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sluice.core.observation import Unresolved
+from sluice.kube.api import Manifest
+
+from tests.simulation.pods import Behaviour
+from tests.simulation.simulation import Chapter, Story
+from tests.simulation.world import NAME, NAMESPACE, World
+
+SPEC: Manifest = {
+    "model": {"uri": "models:/penguins@champion"},
+    "replicas": 2,
+    "traffic": {"gateway": {"name": "public"}},
+    "strategy": {
+        "canary": {
+            "steps": [
+                {"setWeight": 20},
+                {"analysis": {"marginAbsolute": 0.1}},
+                {"pause": {"duration": "2s"}},
+                {"setWeight": 50},
+                {"analysis": {"marginAbsolute": 0.05}},
+            ]
+        }
+    },
+    "analysis": {"minRequests": 20},
+    "progressDeadlineSeconds": 60,
+    "scaleDownDelaySeconds": 2,
+}
+
+
+def install(number: str) -> Callable[[World], None]:
+    def act(world: World) -> None:
+        world.push(number)
+        world.submit(SPEC)
+
+    return act
+
+
+def push(number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE) -> Callable[[World], None]:
+    return lambda world: world.push(number, errors=errors, behaviour=behaviour)
+
+
+def serves(number: str) -> Callable[[World], bool]:
+    """All traffic, live, goes to a version, and nothing is going on."""
+    return lambda world: (
+        world.status.get("model") == f"{NAME}/{number}"
+        and "rollout" not in world.status
+        and world.live == {world.revision(number): 100}
+    )
+
+
+def weight(number: str, least: int) -> Callable[[World], bool]:
+    return lambda world: world.live.get(world.revision(number), 0) >= least
+
+
+def rejected(number: str) -> Callable[[World], bool]:
+    def until(world: World) -> bool:
+        return world.status.get("rejected", {}).get("revision", {}).get("modelVersion") == number and (
+            sum(world.live.get(world.revision(n), 0) for n in world.versions if n != number) == 100
+        )
+
+    return until
+
+
+INSTALLED: Story = (Chapter(install("1"), serves("1"), "1 is installed"),)
+PROMOTED: Story = (*INSTALLED, Chapter(push("2"), serves("2"), "2 is promoted"))
+
+
+def wish(action: str, number: str) -> Callable[[World], None]:
+    return lambda world: world.wish(action, world.revision(number))
+
+
+def edit(**changes: object) -> Callable[[World], None]:
+    return lambda world: world.edit(**changes)
+
+
+def answered_wish(world: World) -> bool:
+    return not world.status.get("lastAction", {}).get("pending", True)
+
+
+def registry_fails(world: World) -> None:
+    world.outage = Unresolved("RegistryUnreachable", "the registry can't be reached")
+
+
+def registry_is_back(world: World) -> None:
+    world.outage, world.poked = None, True
+
+
+def gone(world: World) -> bool:
+    return world.md is None and {key[0] for key in world.store.objects} <= {"Event", "Gateway"}
+
+
+def mended(number: str) -> Callable[[World], None]:
+    """The cause was elsewhere: the same version is fine now, and somebody asks for another try."""
+
+    def act(world: World) -> None:
+        world.versions[number].errors = 0.0
+        world.wish("retry", world.revision(number))
+
+    return act
+
+
+def both(*conditions: Callable[[World], bool]) -> Callable[[World], bool]:
+    return lambda world: all(condition(world) for condition in conditions)
+
+
+# From here on, by name: what a controller may crash in at any write.
+STORIES: Mapping[str, tuple[Chapter, ...]] = {
+    "promoted": (Chapter(push("2"), serves("2"), "2 is promoted"),),
+    "harmful": (Chapter(push("2", errors=0.5), rejected("2"), "2 is rolled back"),),
+    "crashing": (Chapter(push("2", behaviour=Behaviour.CRASH), rejected("2"), "2 is rolled back"),),
+    "wrong digest": (Chapter(push("2", behaviour=Behaviour.WRONG_DIGEST), rejected("2"), "2 is rolled back"),),
+    "aborted": (
+        Chapter(push("2"), weight("2", 20), "2 has traffic"),
+        Chapter(wish("abort", "2"), both(rejected("2"), answered_wish), "2 is aborted"),
+    ),
+    "superseded": (
+        Chapter(push("2", errors=0.01), weight("2", 20), "2 has traffic"),
+        Chapter(push("3"), serves("3"), "3 is promoted"),
+    ),
+    "taken back": (
+        Chapter(push("2"), weight("2", 20), "2 has traffic"),
+        Chapter(push("1"), serves("1"), "1 has all traffic again"),
+    ),
+    "back to warm": (
+        Chapter(push("2"), serves("2"), "2 is promoted"),
+        Chapter(push("1"), serves("1"), "1 is promoted again"),
+    ),
+    "scaled": (
+        Chapter(push("2"), weight("2", 20), "2 has traffic"),
+        Chapter(edit(replicas=4), weight("2", 50), "2 has half of the traffic"),
+        Chapter(edit(replicas=3), serves("2"), "2 is promoted"),
+    ),
+    "tried again": (
+        Chapter(push("2", errors=0.5), rejected("2"), "2 is rolled back"),
+        Chapter(mended("2"), both(serves("2"), answered_wish), "2 is promoted"),
+    ),
+    "registry down": (
+        Chapter(push("2"), weight("2", 20), "2 has traffic"),
+        Chapter(registry_fails, serves("2"), "2 is promoted all the same"),
+        Chapter(registry_is_back, serves("2"), "2 still serves"),
+    ),
+    "deleted": (
+        Chapter(push("2"), weight("2", 20), "2 has traffic"),
+        Chapter(World.delete, gone, "nothing is left"),
+    ),
+}

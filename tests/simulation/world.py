@@ -1,0 +1,217 @@
+"""A cluster in memory with a clock that only moves when told: workloads, a gateway, traffic, a registry."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sluice.api.base import KIND
+from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Unresolved
+from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
+from sluice.resources.naming import ANNOTATION_MODEL, revision_of
+
+from tests.simulation import pods
+from tests.simulation.pods import Behaviour, Life, Version
+from tests.simulation.store import Store, copy
+
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+NAMESPACE, NAME = "models", "penguins"
+GATEWAY: Manifest = {"kind": "Gateway", "metadata": {"name": "public", "namespace": NAMESPACE}, "spec": {}}
+GRACE = 3.0
+
+
+@dataclass
+class World:
+    """Everything outside of the controller. Plain data, so that it can be copied at any moment."""
+
+    store: Store = field(default_factory=Store)
+    time: float = 0.0
+    rng: random.Random = field(default_factory=lambda: random.Random(0))
+    rate: float = 80.0
+    gateway_delay: float = 0.5
+    gateway_refuses: str = ""
+    lives: dict[str, Life] = field(default_factory=dict)
+    versions: dict[str, Version] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    outage: Unresolved | None = None
+    live: dict[str, int] = field(default_factory=dict)  # by revision, percent, as the gateway does it now
+    unserved: int = 0
+    poked: bool = False  # something changed outside of Kubernetes
+    taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
+
+    def __post_init__(self) -> None:
+        self.store.create(GATEWAY)
+
+    @property
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.time)
+
+    # --- what people and clients do -------------------------------------------------------------------------------
+
+    def push(self, number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE, alias: bool = True) -> None:
+        """Register a model version, and by default move the alias to it."""
+        self.versions[number] = Version(number, errors, behaviour)
+        self.poked = True
+        if alias:
+            self.aliases["champion"] = number
+
+    def submit(self, spec: Manifest) -> None:
+        meta = {"name": NAME, "namespace": NAMESPACE, "finalizers": ["sluice.dev/finalizer"], "annotations": {}}
+        api = {"apiVersion": "sluice.dev/v1alpha1", "kind": "ModelDeployment"}
+        self.store.create(api | {"metadata": meta, "spec": spec})
+
+    def edit(self, **changes: object) -> None:
+        """Change fields of the spec, as a user does."""
+        self.store.merge(MODEL_DEPLOYMENTS, NAMESPACE, NAME, {"spec": changes})
+
+    def wish(self, action: str, revision: str) -> None:
+        patch = {"metadata": {"annotations": {f"sluice.dev/{action}": revision}}}
+        self.store.merge(MODEL_DEPLOYMENTS, NAMESPACE, NAME, patch)
+
+    def delete(self) -> None:
+        self.store.delete(KIND, NAMESPACE, NAME)
+
+    def release(self) -> None:
+        """Take off the finalizer of an object that is being deleted, as kopf does when its daemon has ended."""
+        if self.md and "deletionTimestamp" in self.md["metadata"]:
+            self.store.merge(MODEL_DEPLOYMENTS, NAMESPACE, NAME, {"metadata": {"finalizers": None}})
+            self.delete()
+
+    # --- what a test asks -----------------------------------------------------------------------------------------
+
+    @property
+    def md(self) -> Manifest | None:
+        """The ModelDeployment itself: to look at only."""
+        return self.store.objects.get((KIND, NAMESPACE, NAME))
+
+    @property
+    def status(self) -> Manifest:
+        found: Manifest = (self.md or {}).get("status", {})
+        return found
+
+    def revision(self, number: str) -> str:
+        """The revision that serves a model version."""
+        for deployment in self.store.of_kind("Deployment"):
+            template = deployment["spec"]["template"]
+            if template["metadata"]["annotations"][ANNOTATION_MODEL] == f"{NAME}/{number}":
+                return pods.revision_of(template)
+        return "none"
+
+    def pods_of(self, revision: str) -> list[Life]:
+        return [life for life in self.lives.values() if life.revision == revision]
+
+    def ready(self, revision: str) -> int:
+        return sum(life.serving for life in self.pods_of(revision))
+
+    # --- the machinery --------------------------------------------------------------------------------------------
+
+    def step(self, seconds: float) -> None:
+        """Let time pass: traffic first, by what was live; then the controllers of the cluster."""
+        self._traffic(seconds)
+        self.time += seconds
+        self._collect_garbage()
+        self._workloads()
+        for life in self.lives.values():
+            life.grow(self.time)
+        self._gateway()
+        self._kubelets()
+
+    def resolve(self, uri: str) -> ResolvedModel | Unresolved:
+        if self.outage:
+            return self.outage
+        name, _, alias = uri.removeprefix("models:/").partition("@")
+        number = self.aliases.get(alias) if alias else name.partition("/")[2]
+        if number not in self.versions:
+            return Unresolved("AliasNotFound", f"there is no {uri}")
+        return ResolvedModel(NAME, self.versions[number].number, self.versions[number].digest)
+
+    def scrape(self, wanted: list[Pod]) -> Scrape:
+        counters, unreachable = {}, {}
+        for pod in wanted:
+            life = self.lives[pod.uid]
+            if life.reachable:
+                counters[pod.uid] = Counters(str(life.run), life.requests, life.errors)
+            else:
+                unreachable[pod.uid] = "timeout"
+        return Scrape(counters, unreachable)
+
+    def _traffic(self, seconds: float) -> None:
+        if not self.live:
+            return
+        names, weights = list(self.live), list(self.live.values())
+        serving = {name: [life for life in self.pods_of(name) if life.serving] for name in names}
+        for name in self.rng.choices(names, weights, k=round(self.rate * seconds)):
+            if not serving[name]:
+                self.unserved += 1
+                continue
+            life = self.rng.choice(serving[name])
+            life.answer(error=self.rng.random() < life.version.errors)
+
+    def _workloads(self) -> None:
+        for deployment in self.store.of_kind("Deployment"):
+            template, namespace = deployment["spec"]["template"], deployment["metadata"]["namespace"]
+            revision = pods.revision_of(template)
+            mine = [life for life in self.pods_of(revision) if life.gone_at is None]
+            wanted = deployment["spec"]["replicas"]
+            for _ in range(wanted - len(mine)):
+                self._start(deployment, revision, namespace)
+            for life in sorted(mine, key=lambda life: (life.ready, -life.created))[: max(0, len(mine) - wanted)]:
+                self.end(life)
+
+    def _start(self, deployment: Manifest, revision: str, namespace: str) -> None:
+        template = deployment["spec"]["template"]
+        number = template["metadata"]["annotations"][ANNOTATION_MODEL].partition("/")[2]
+        owner = {"kind": "Deployment", "name": deployment["metadata"]["name"], "uid": deployment["metadata"]["uid"]}
+        life = Life(f"{revision}-{self.store.uids}", "", revision, self.versions[number], self.time)
+        life.uid = self.store.create(pods.manifest(life, template, namespace, owner))["metadata"]["uid"]
+        self.lives[life.uid] = life
+
+    def end(self, life: Life) -> None:
+        """Send SIGTERM: no new requests, gone after a while."""
+        if life.gone_at is None:
+            life.gone_at = self.time + GRACE
+
+    def _kubelets(self) -> None:
+        for pod in self.store.of_kind("Pod"):
+            life = self.lives[pod["metadata"]["uid"]]
+            if life.gone_at is not None and self.time >= life.gone_at:
+                self.store.delete("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
+                continue
+            changed = pod | {"status": pods.status(life)}
+            if changed == pod:
+                continue
+            if life.gone_at is not None:
+                changed["metadata"] = pod["metadata"] | {"deletionTimestamp": "2030-01-01T00:00:00Z"}
+            self.store.write(changed)
+
+    def _collect_garbage(self) -> None:
+        here = {pod["metadata"]["uid"] for pod in self.store.of_kind("Pod")}
+        for uid in self.lives.keys() - here:
+            life = self.lives[uid]
+            life.ready, life.gone_at = False, life.gone_at or self.time
+
+    def _gateway(self) -> None:
+        routes = self.store.of_kind("HTTPRoute")
+        if not routes:
+            self.live = {}
+            return
+        route = routes[0]
+        generation = route["metadata"]["generation"]
+        seen = route["metadata"]["uid"], generation
+        if self.time < self.taken_at.setdefault(seen, self.time + self.gateway_delay):
+            return
+        answer = {"status": "False" if self.gateway_refuses else "True", "observedGeneration": generation}
+        answer |= {"reason": "Refused", "message": self.gateway_refuses} if self.gateway_refuses else {}
+        conditions = [{"type": kind} | answer for kind in ("Accepted", "ResolvedRefs")]
+        changed = copy(route)
+        changed["status"] = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
+        self.store.write(changed)
+        if not self.gateway_refuses:
+            self.live = split_of(route)
+
+
+def split_of(route: Manifest) -> dict[str, int]:
+    """The weights as they are written, by revision."""
+    backends = route["spec"]["rules"][0]["backendRefs"]
+    return {str(revision_of(NAME, backend["name"])): backend["weight"] for backend in backends}
