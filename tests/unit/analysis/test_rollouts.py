@@ -7,7 +7,7 @@ from sluice.analysis import Margin, requests_for_safety
 
 from tests.unit.analysis.rollouts import AT_THE_MARGIN, NO_DIFFERENCE, WORSE, Scenario, run
 
-REPETITIONS = 60
+REPETITIONS = 40
 ALPHA = 0.05
 
 
