@@ -6,6 +6,7 @@ not start. It gives up early, in a sentence, and lets Kubernetes do the retrying
 
 import errno
 import os
+import re
 import shutil
 import signal
 import sys
@@ -29,6 +30,7 @@ _ENVIRONMENT = {
 }
 _INCOMING = ".incoming"
 _MARK = "MLmodel"
+_PASSWORD = re.compile(r"//[^/\s]*@")
 _REFUSED = {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
 
 
@@ -106,20 +108,31 @@ def _download(settings: FetchSettings, target: Path) -> None:
 
 
 def _explain(settings: FetchSettings, error: Any) -> GivingUpError:
+    why = _PASSWORD.sub("//", _deepest(error))
     code = getattr(error, "error_code", "")
     if code in _REFUSED:
         return GivingUpError("RegistryDenied", f"{_safe(settings)} does not let this pod read {settings.what}.")
     if code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"} or "404" in error.message:
         return GivingUpError("ArtifactMissing", f"{_safe(settings)} has no {settings.what}, or its files are gone.")
     if code == "INVALID_PARAMETER_VALUE":
-        return GivingUpError("UnsafeArtifact", f"{settings.what} cannot be downloaded: {error.message}")
-    return GivingUpError("RegistryUnreachable", f"{_safe(settings)} did not deliver {settings.what}: {error.message}")
+        return GivingUpError("UnsafeArtifact", f"{settings.what} cannot be downloaded: {why}")
+    return GivingUpError("RegistryUnreachable", f"{_safe(settings)} did not deliver {settings.what}: {why}")
+
+
+def _deepest(error: Any) -> str:
+    """What the operating system said, if it began there; else what MLflow said."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"{cause.strerror}."
+        if isinstance(cause, TimeoutError):
+            return "no answer in time."
+        cause = cause.__cause__ or cause.__context__
+    return str(error.message)
 
 
 def _safe(settings: FetchSettings) -> str:
-    """The registry's address without a password in it."""
-    scheme, separator, rest = settings.tracking_uri.partition("://")
-    return f"the registry at {scheme}{separator}{rest.rpartition('@')[2]}"
+    return f"the registry at {_PASSWORD.sub('//', settings.tracking_uri)}"
 
 
 def _verify(settings: FetchSettings, directory: Path) -> None:

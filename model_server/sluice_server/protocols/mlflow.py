@@ -131,7 +131,7 @@ def _with_optional_columns(data: Any, schema: Any) -> Any:
     if isinstance(data, pd.DataFrame):
         return data.assign(**{name: value for name, value in missing.items() if name not in data})
     if isinstance(data, dict):
-        shape = np.shape(next(iter(data.values()), None))
+        shape = np.shape(next(iter(data.values()), 0))
         return {name: np.full(shape, value) if shape else value for name, value in missing.items()} | data
     if isinstance(data, list) and all(isinstance(row, dict) for row in data):
         return [missing | row for row in data]
