@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from hack.images import IMAGES, ROOT, Image, ImageError, choose, main
 
 
