@@ -20,7 +20,6 @@ from sluice.kube.errors import KubeError, UnavailableError
 from tests.simulation.invariants import Invariants
 from tests.simulation.world import NAME, NAMESPACE, World
 
-
 T = TypeVar("T")
 
 
@@ -65,7 +64,7 @@ class SimulatedApi(KubeApi):
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
         await self._my_turn()
-        return self.world.store.list(resource, namespace, labels)
+        return self.world.store.select(resource, namespace, labels)
 
     async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
         return await self._write(lambda: self.world.store.apply(manifest))
@@ -141,6 +140,7 @@ class Controller:
     fault: Fault | None = None
     turn: Callable[[], asyncio.Future[None]] | None = None
     looks: int = 0
+    complete: bool = False
     bug: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -181,7 +181,7 @@ class Controller:
 
     async def settle(self) -> None:
         """Let it work until it waits."""
-        while not self.idle:
+        while not self.idle:  # noqa: ASYNC110 - every turn of the event loop brings it on
             await asyncio.sleep(0)
 
     def raise_bugs(self) -> None:
@@ -198,8 +198,11 @@ class Controller:
 
     async def _look(self, namespace: str, name: str, memory: Memory) -> float | None:
         self.looks += 1
+        self.complete = False
         try:
-            return await self.reconciler(namespace, name, self.memory)
+            wait = await self.reconciler(namespace, name, self.memory)
+            self.complete = wait is not None
+            return wait
         except KubeError:
             raise
         except Exception as error:

@@ -53,20 +53,20 @@ class Invariants:
             self._begin_counting(world, ModelDeploymentStatus.model_validate(now.status))
         self._events(world)
 
-    def after_look(self, world: World, status: ModelDeploymentStatus | None, *, alone: bool) -> None:
-        """Compare the controller's evidence with what the pods have answered; `alone`: it has seen all of it."""
+    def after_look(self, world: World, status: ModelDeploymentStatus | None, *, complete: bool) -> None:
+        """Compare the controller's evidence with what the pods have answered; `complete`: the look did not fail."""
         if status is None or status.rollout is None or status.stable is None:
             return
         count = self.counts.get(key_of(status.rollout))
         if count is None:
             return
         arms = world.pods_of(status.rollout.revision.name), world.pods_of(status.stable.name)
-        if any(life.restarts or life.gone_at or not life.reachable or not life.ready for arm in arms for life in arm):
-            count.exact = False
+        if any(life.restarts or life.gone_at is not None or not life.reachable for arm in arms for life in arm):
+            count.exact = False  # who ends takes with him what was not read yet
         total = status.rollout.evidence.total
         candidate = answered(arms[0]) - count.candidate
         assert total.candidate_requests <= candidate, f"counted {total} of {candidate} candidate requests"
-        if count.exact and alone and count.stable is not None:
+        if count.exact and complete and count.stable is not None:
             assert total.candidate_requests == candidate, f"lost: {total}, candidate answered {candidate}"
             stable = answered(arms[1]) - count.stable
             assert total.stable_requests == stable, f"lost: {total}, stable answered {stable}"
@@ -82,7 +82,9 @@ class Invariants:
         stable = now.status.get("stable", {}).get("name")
         for revision, weight in now.weights.items():
             ready, wants = world.ready(revision), needed(spec.get("replicas", 1), weight)
-            assert revision == stable or ready >= wants, f"{revision} gets {weight} % with {ready} of {wants} pods ready"
+            assert revision == stable or ready >= wants, (
+                f"{revision} gets {weight} % with {ready} of {wants} pods ready"
+            )
 
     def _replicas(self, world: World, before: Before, now: Before) -> None:
         wanted = ((world.md or {}).get("spec", {})).get("replicas", 1)

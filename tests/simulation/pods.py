@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sluice.kube.api import Manifest
 from sluice.resources.naming import LABEL_REVISION
+
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 class Behaviour(StrEnum):
@@ -85,7 +88,12 @@ class Life:
             return
         if self.behaviour is Behaviour.FINE and now - self.created >= self.version.startup and not self.ready:
             self.ready, self.loads = True, self.loads + 1
-        if self.behaviour in (Behaviour.CRASH, Behaviour.OUT_OF_MEMORY, Behaviour.WRONG_DIGEST, Behaviour.REGISTRY_DOWN):
+        if self.behaviour in (
+            Behaviour.CRASH,
+            Behaviour.OUT_OF_MEMORY,
+            Behaviour.WRONG_DIGEST,
+            Behaviour.REGISTRY_DOWN,
+        ):
             due = int((now - self.created) // 2)
             while self.restarts < min(due, 5):
                 self.restart()
@@ -99,6 +107,7 @@ def manifest(life: Life, template: Manifest, namespace: str, owner: Manifest) ->
         "namespace": namespace,
         "labels": dict(template["metadata"]["labels"]),
         "ownerReferences": [owner],
+        "creationTimestamp": (EPOCH + timedelta(seconds=int(life.created))).isoformat(),
     }
     return {"kind": "Pod", "metadata": meta, "spec": {}, "status": status(life)}
 
@@ -121,7 +130,9 @@ def status(life: Life) -> Manifest:
         case Behaviour.NO_IMAGE:
             server["state"] = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
         case Behaviour.WRONG_DIGEST | Behaviour.REGISTRY_DOWN if life.restarts:
-            said = "DigestMismatch: got another" if life.behaviour is Behaviour.WRONG_DIGEST else "RegistryUnreachable: no"
+            said = (
+                "DigestMismatch: got another" if life.behaviour is Behaviour.WRONG_DIGEST else "RegistryUnreachable: no"
+            )
             fetch |= {"ready": False, "restartCount": life.restarts}
             fetch["state"] = {"terminated": {"exitCode": 1, "reason": "Error", "message": said}}
         case Behaviour.UNSCHEDULABLE:

@@ -36,9 +36,10 @@ class Fork:
     """The moment before a look that writes: everything needed to live through it again."""
 
     frozen: bytes
+    time: float
     chapter: int
     acted: bool
-    writes: int
+    writes: int = 0
 
 
 @dataclass
@@ -64,14 +65,18 @@ class Simulation:
 
     async def run(self) -> dict[str, Any]:
         """Live through the rest of the story; return how things stand in the end."""
-        self.controller = self._start(self.memory, self.fault)
-        await self._look()
+        await self.begin()
         while self.chapter < len(self.story):
             await self._live(self.story[self.chapter])
             self.chapter, self.acted = self.chapter + 1, False
         await self._rest()
         self.controller.task.cancel()
         return end_of(self.world)
+
+    async def begin(self) -> None:
+        """Start the controller."""
+        self.controller = self._start(self.memory, self.fault)
+        await self._look()
 
     async def _live(self, chapter: Chapter) -> None:
         if not self.acted:
@@ -105,8 +110,7 @@ class Simulation:
         self.seen = before
 
     def _start(self, memory: Memory, fault: Fault | None) -> Controller:
-        controller = Controller(self.world, self.invariants, memory, fault)
-        return controller
+        return Controller(self.world, self.invariants, memory, fault)
 
     async def _look(self) -> None:
         """Let the controller look, again and again while it asks for it at once."""
@@ -119,7 +123,7 @@ class Simulation:
             if fork and self.controller.api.writes > writes:
                 fork.writes = self.controller.api.writes - writes
                 self.forks.append(fork)
-            self.invariants.after_look(self.world, self.controller.memory.status, alone=self.controller.running)
+            self.invariants.after_look(self.world, self.controller.memory.status, complete=self.controller.complete)
             if not self.controller.running:
                 if not self.controller.crashed:
                     self.world.release()
@@ -131,7 +135,7 @@ class Simulation:
 
     def _fork(self) -> Fork:
         frozen = pickle.dumps((self.world, self.invariants, self.controller.memory))
-        return Fork(frozen, self.chapter, self.acted, 0)
+        return Fork(frozen, self.world.time, self.chapter, self.acted)
 
 
 def end_of(world: World) -> dict[str, Any]:

@@ -19,7 +19,10 @@ SET_BY_SERVER = {"resourceVersion", "uid", "generation", "creationTimestamp", "d
 
 @dataclass
 class Store:
-    """All objects, and which of their fields the one field manager has applied."""
+    """All objects, and which of their fields the one field manager has applied.
+
+    What is stored is never changed in place, and whoever gets an object must not either.
+    """
 
     objects: dict[Key, Manifest] = field(default_factory=dict)
     owned: dict[Key, set[Path]] = field(default_factory=dict)
@@ -27,23 +30,21 @@ class Store:
     uids: int = 0
 
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
-        found = self.objects.get((resource.kind, namespace, name))
-        return copy(found) if found else None
+        return self.objects.get((resource.kind, namespace, name))
 
-    def list(self, resource: Resource, namespace: str, labels: str = "") -> list[Manifest]:
+    def select(self, resource: Resource, namespace: str, labels: str = "") -> list[Manifest]:
         wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
-        return [copy(o) for o in self.of_kind(resource.kind) if _in(o, namespace) and _labelled(o, wanted)]
+        return [o for o in self.of_kind(resource.kind) if _in(o, namespace) and _labelled(o, wanted)]
 
     def of_kind(self, kind: str) -> list[Manifest]:
-        """The objects themselves, for the controllers of the world."""
         return [value for key, value in self.objects.items() if key[0] == kind]
 
     def create(self, manifest: Manifest) -> Manifest:
         key = key_of(manifest)
         if key in self.objects:
             raise ConflictError(f"{key} already exists")
-        self._put(key, copy(manifest))
-        return copy(self.objects[key])
+        self._put(key, manifest)
+        return self.objects[key]
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Server-side apply: named fields are set, fields applied before and no longer named are removed."""
@@ -58,7 +59,7 @@ class Store:
         if live and key[0] == "ControllerRevision" and merged["data"] != live["data"]:
             raise RefusedError("data is immutable")
         self._put(key, merged)
-        return copy(self.objects[key])
+        return self.objects[key]
 
     def apply_status(self, manifest: Manifest) -> Manifest:
         key = key_of(manifest)
@@ -69,7 +70,7 @@ class Store:
         merged = copy(live)
         self._own(key, merged, {"status": manifest["status"]}, status=True)
         self._put(key, merged)
-        return copy(self.objects[key])
+        return self.objects[key]
 
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
         key = (resource.kind, namespace, name)
@@ -155,7 +156,8 @@ def _in(manifest: Manifest, namespace: str) -> bool:
 
 
 def _labelled(manifest: Manifest, wanted: dict[str, str]) -> bool:
-    return wanted.items() <= manifest["metadata"].get("labels", {}).items()
+    labels: dict[str, str] = manifest["metadata"].get("labels", {})
+    return wanted.items() <= labels.items()
 
 
 def _owners(manifest: Manifest) -> set[str]:

@@ -9,7 +9,7 @@ from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Story
-from tests.simulation.world import NAME, NAMESPACE, World
+from tests.simulation.world import NAME, World
 
 SPEC: Manifest = {
     "model": {"uri": "models:/penguins@champion"},
@@ -149,3 +149,6 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
         Chapter(World.delete, gone, "nothing is left"),
     ),
 }
+
+# The chapter in which faults begin, where the ones before are the beginning of another story.
+FORK_FROM = {name: 1 for name, story in STORIES.items() if len(story) > 1}

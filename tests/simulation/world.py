@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sluice.api.base import KIND
 from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Unresolved
@@ -12,10 +12,9 @@ from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
 from sluice.resources.naming import ANNOTATION_MODEL, revision_of
 
 from tests.simulation import pods
-from tests.simulation.pods import Behaviour, Life, Version
+from tests.simulation.pods import EPOCH, Behaviour, Life, Version
 from tests.simulation.store import Store, copy
 
-EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 NAMESPACE, NAME = "models", "penguins"
 GATEWAY: Manifest = {"kind": "Gateway", "metadata": {"name": "public", "namespace": NAMESPACE}, "spec": {}}
 GRACE = 3.0
@@ -49,7 +48,9 @@ class World:
 
     # --- what people and clients do -------------------------------------------------------------------------------
 
-    def push(self, number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE, alias: bool = True) -> None:
+    def push(
+        self, number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE, alias: bool = True
+    ) -> None:
         """Register a model version, and by default move the alias to it."""
         self.versions[number] = Version(number, errors, behaviour)
         self.poked = True
@@ -82,7 +83,6 @@ class World:
 
     @property
     def md(self) -> Manifest | None:
-        """The ModelDeployment itself: to look at only."""
         return self.store.objects.get((KIND, NAMESPACE, NAME))
 
     @property
@@ -139,14 +139,14 @@ class World:
     def _traffic(self, seconds: float) -> None:
         if not self.live:
             return
-        names, weights = list(self.live), list(self.live.values())
-        serving = {name: [life for life in self.pods_of(name) if life.serving] for name in names}
-        for name in self.rng.choices(names, weights, k=round(self.rate * seconds)):
-            if not serving[name]:
+        serving = {name: [life for life in self.pods_of(name) if life.serving] for name in self.live}
+        random = self.rng.random
+        for name in self.rng.choices(list(self.live), list(self.live.values()), k=round(self.rate * seconds)):
+            if ready := serving[name]:
+                life = ready[int(random() * len(ready))]
+                life.answer(error=random() < life.version.errors)
+            else:
                 self.unserved += 1
-                continue
-            life = self.rng.choice(serving[name])
-            life.answer(error=self.rng.random() < life.version.errors)
 
     def _workloads(self) -> None:
         for deployment in self.store.of_kind("Deployment"):

@@ -74,10 +74,9 @@ def fold(spec: ModelDeploymentSpec, rollout: Rollout, stable: str, seen: Observa
         return before
     stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
     old_cursors = before.cursors
-    # Before the first weight nothing was assigned at random: what the counters say then is where counting starts.
-    # A candidate's pod that appears later is counted from zero, one of stable from its first look.
-    stable_arm = _increments(stable_counters, old_cursors, from_zero=False)
-    canary_arm = _increments(canary_counters, old_cursors, from_zero=rollout.weight_changed_at is not None)
+    fresh = _fresh(seen, rollout, stable)
+    stable_arm = _increments(stable_counters, old_cursors, fresh)
+    canary_arm = _increments(canary_counters, old_cursors, fresh)
     moved = {uid: Cursor(start=c.start, requests=c.requests, errors=c.errors)
              for uid, c in {**stable_counters, **canary_counters}.items()}  # fmt: skip
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
@@ -141,11 +140,17 @@ def _answering(pods: Iterable[Pod], counters: Mapping[str, Counters]) -> Mapping
     return None if silent else found
 
 
-def _increments(counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], *, from_zero: bool) -> Arm:
+def _fresh(seen: Observation, rollout: Rollout, stable: str) -> set[str]:
+    """Return the pods younger than the rollout: these count from zero, older ones from where they are first seen."""
+    pods = (*seen.revision(stable).pods, *seen.revision(rollout.revision.name).pods)
+    return {pod.uid for pod in pods if pod.created and pod.created > rollout.started_at}
+
+
+def _increments(counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], fresh: set[str]) -> Arm:
     requests = errors = 0
     for uid, now in counters.items():
         cursor = cursors.get(uid)
-        if cursor is None and not from_zero:
+        if cursor is None and uid not in fresh:
             continue
         same_run = cursor is not None and cursor.start == now.start
         seen_requests, seen_errors = (cursor.requests, cursor.errors) if cursor and same_run else (0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -59,6 +60,7 @@ class Pod:
     uid: str
     name: str
     ready: bool
+    created: datetime | None = None
     terminating: bool = False
     address: str | None = None
     restarts: int = 0

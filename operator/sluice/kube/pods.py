@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sluice.core.observation import Pod, Severity, Trouble
@@ -24,10 +25,12 @@ def read_pod(raw: dict[str, Any]) -> Pod:
     """Return what decisions need to know of a pod."""
     meta, status = raw["metadata"], raw.get("status", {})
     conditions = {c["type"]: c for c in status.get("conditions", ())}
+    created = meta.get("creationTimestamp")
     return Pod(
         uid=meta["uid"],
         name=meta["name"],
         ready=conditions.get("Ready", {}).get("status") == "True",
+        created=datetime.fromisoformat(created) if created else None,
         terminating="deletionTimestamp" in meta,
         address=status.get("podIP"),
         restarts=sum(c.get("restartCount", 0) for c in status.get("containerStatuses", ())),
