@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from tests.simulation.controller import Fault, Mode
 from tests.simulation.simulation import Fork, Simulation
 from tests.simulation.stories import FORK_FROM, INSTALLED, STORIES
+
+# A process that dies between storing a decision and telling of it takes the event with it.
+DEADLY = (Mode.CRASH_BEFORE, Mode.CRASH_AFTER)
 
 
 @cache
@@ -37,11 +41,15 @@ async def live_through(start: Simulation) -> int:
     for fork in start.forks:
         for fault in faults(fork):
             count += 1
+            again = Simulation.resume(story, fork, fault)
             try:
-                end = await Simulation.resume(story, fork, fault).run()
+                end = await again.run()
             except AssertionError as error:
                 raise AssertionError(f"{fault} in the look at {fork.time} s: {error}") from error
             assert differences(expected, end) == {}, f"{fault} in the look at {fork.time} s"
+            missing = Counter(start.invariants.told) - Counter(again.invariants.told)
+            assert not Counter(again.invariants.told) - Counter(start.invariants.told), "told too often"
+            assert fault.mode in DEADLY or not missing, f"{fault} in the look at {fork.time} s: {missing} not told"
     return count
 
 

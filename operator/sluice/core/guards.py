@@ -56,11 +56,10 @@ def never_installed(situation: Situation) -> Outcome | None:
         event = normal("Installing", f"installing {words.version(situation.wanted)}")
         return Outcome(facts, "Installing", event.message, events=(event,), requeue_after=READY_SECONDS)
     replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
-    if ready >= replicas:
+    if 0 < replicas <= ready:
         return promoted(situation, rollout)
-    message = f"first install of {words.version(rollout.revision)}: " + words.waiting_for_pods(
-        situation.candidate, ready, replicas
-    )
+    waiting = words.waiting_for_pods(situation.candidate, ready, replicas) if replicas else words.PARKED
+    message = f"first install of {words.version(rollout.revision)}: {waiting}"
     return Outcome(situation.status, "Installing", message, requeue_after=RETRY_SECONDS)
 
 
@@ -166,7 +165,7 @@ def paused(situation: Situation) -> Outcome | None:
         facts = _with(situation.status, rollout.model_copy(update={"paused_at": since}))
         message = f"paused at {rollout.weight} % by spec.paused; set it to false to go on"
         if parked:
-            message = "spec.replicas is 0: without pods nothing can be compared; raise it to go on"
+            message = words.PARKED
         reason = "ScaledToZero" if parked else "Paused"
         return Outcome(facts, reason, message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS)
     if rollout.paused_at is not None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from sluice.core.situation import Situation
 
 
+PARKED = "spec.replicas is 0, and nothing is known of a version without pods; raise it to go on"
+
+
 def version(revision: Revision | None) -> str:
     """Name a revision as people know it, for example `penguins/7`."""
     return f"{revision.model_name}/{revision.model_version}" if revision else "nothing"
@@ -94,6 +97,8 @@ def _nothing_to_compare(rollout: Rollout) -> str | None:
     seen = rollout.evidence.at_weight
     if seen.candidate_requests == 0 and seen.stable_requests == 0:
         return f"no data: no request came through the gateway since the weight became {rollout.weight} %"
+    if seen.stable_requests == 0:
+        return f"nothing to compare with: stable has answered no request since the weight became {rollout.weight} %"
     if rollout.weight == 100:
         return "at 100 % there is nothing to compare with: analyze at a smaller weight"
     return None

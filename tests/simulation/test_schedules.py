@@ -1,0 +1,64 @@
+"""Random misfortune, by seeds: whatever comes, the invariants hold, and once it is over the wanted version serves.
+
+SLUICE_SCHEDULES=5000 runs more of them, SLUICE_SCHEDULE=17 a single one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+
+import pytest
+
+from tests.simulation.chaos import ACTIONS, heal
+from tests.simulation.simulation import Simulation
+from tests.simulation.stories import SPEC, serves
+from tests.simulation.world import World
+
+TROUBLED_TICKS = 90
+PATIENCE_TICKS = 400
+BATCH = 20
+
+
+async def live_through(seed: int) -> None:
+    rng = random.Random(seed)
+    sim = Simulation((), World(rng=random.Random(-seed)))
+    sim.world.push("1")
+    sim.world.submit(SPEC | {"progressDeadlineSeconds": 20})
+    await sim.begin()
+    for _ in range(TROUBLED_TICKS):
+        if rng.random() < 0.2:
+            action = rng.choices(list(ACTIONS), list(ACTIONS.values()))[0]
+            action(rng, sim)
+        await sim.tick()
+    number = heal(sim)
+    for _ in range(PATIENCE_TICKS):
+        await sim.tick()
+        decide_like_a_person(sim.world)
+        if serves(number)(sim.world):
+            return
+    raise AssertionError(f"{number} never serves: {sim.world.status.get('message')}")
+
+
+def decide_like_a_person(world: World) -> None:
+    """What is held as inconclusive waits for somebody; for example beside a stable version that is dead."""
+    if world.status.get("verdict") == "Inconclusive":
+        world.wish("promote", world.status["rollout"]["revision"]["name"])
+
+
+def seeds() -> list[int]:
+    if "SLUICE_SCHEDULE" in os.environ:
+        return [int(os.environ["SLUICE_SCHEDULE"])]
+    return list(range(int(os.environ.get("SLUICE_SCHEDULES", "200"))))
+
+
+@pytest.mark.parametrize(
+    "batch", [seeds()[i : i + BATCH] for i in range(0, len(seeds()), BATCH)], ids=lambda b: f"from {b[0]}"
+)
+def test_whatever_goes_wrong_the_wanted_version_serves_in_the_end(first: int) -> None:
+    for seed in seeds()[seeds().index(first) :][:BATCH]:
+        try:
+            asyncio.run(live_through(seed))
+        except AssertionError as error:
+            raise AssertionError(f"SLUICE_SCHEDULE={seed}: {error}") from error
