@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sluice.controller.memory import Memory
@@ -136,6 +138,21 @@ class Simulation:
     def _fork(self) -> Fork:
         frozen = pickle.dumps((self.world, self.invariants, self.controller.memory))
         return Fork(frozen, self.world.time, self.chapter, self.acted)
+
+
+def installed() -> tuple[World, Invariants]:
+    """Version 1 serves: where most stories begin."""
+    world, invariants = pickle.loads(_installed())
+    return world, invariants
+
+
+@cache
+def _installed() -> bytes:
+    from tests.simulation.stories import INSTALLED
+
+    start = Simulation(INSTALLED)
+    asyncio.run(start.run())
+    return pickle.dumps((start.world, start.invariants))
 
 
 def end_of(world: World) -> dict[str, Any]:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import pytest
 
 from tests.simulation.controller import Fault, Mode
-from tests.simulation.simulation import Fork, Simulation
+from tests.simulation.simulation import Fork, Simulation, installed
 from tests.simulation.stories import FORK_FROM, INSTALLED, STORIES
 
 # A process that dies between storing a decision and telling of it takes the event with it.
 DEADLY = (Mode.CRASH_BEFORE, Mode.CRASH_AFTER)
-
-
-@cache
-def installed() -> bytes:
-    """Version 1 serves; made once for all stories."""
-    start = Simulation(INSTALLED)
-    asyncio.run(start.run())
-    return pickle.dumps((start.world, start.invariants))
 
 
 def faults(fork: Fork) -> Iterator[Fault]:
@@ -63,6 +53,6 @@ def test_an_install_ends_the_same_whatever_happens_to_any_of_its_writes() -> Non
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_ends_the_same_whatever_happens_to_any_of_its_writes(name: str) -> None:
-    world, invariants = pickle.loads(installed())
+    world, invariants = installed()
     start = Simulation(STORIES[name], world, invariants, fork_from=FORK_FROM.get(name, 0))
     assert asyncio.run(live_through(start))
