@@ -9,15 +9,22 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from hack.cluster.buildah import Buildah
+from hack.cluster import host
+from hack.cluster.buildah import CONFIG, Buildah
+from hack.cluster.errors import ClusterError
+from hack.cluster.images import Images
 from hack.cluster.paths import Cache
+from hack.cluster.progress import Progress
+from hack.cluster.shell import run, succeeds
 
 ROOT = Path(__file__).resolve().parents[1]
+PROGRESS = Progress()
 
 
 class ImageError(Exception):
@@ -71,18 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; standard output has only `NAME=REF` lines."""
     options = _parser().parse_args(arguments)
     try:
-        chosen = choose(options.images)
-        if options.command != "refs":
-            engine = options.engine or ("buildah" if shutil.which("buildah") else "docker")
-            build(chosen, engine)
+        references = {image: image.reference() for image in choose(options.images)}
         if options.command == "load":
-            references = [image.reference() for image in chosen]
-            _run([sys.executable, "-m", "hack.cluster", "load", "--name", options.cluster, *references])
-        for image in chosen:
-            print(f"{image.name}={image.reference()}", flush=True)
-    except ImageError as error:
+            build(references, Embedded())
+            _run([sys.executable, "-m", "hack.cluster", "load", "--name", options.cluster, *references.values()])
+        elif options.command == "build":
+            build(references, _engine(options.engine))
+    except (ImageError, ClusterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    for image, reference in references.items():
+        print(f"{image.name}={reference}", flush=True)
     return 0
 
 
@@ -94,40 +100,85 @@ def choose(names: Sequence[str]) -> list[Image]:
     return [image for name, image in known.items() if name in names or not names]
 
 
-def build(images: Iterable[Image], engine: str) -> None:
-    """Builds those that are not there yet."""
-    for image in images:
-        reference = image.reference()
-        if _exists(reference, engine):
-            _say(f"{reference} is there")
-            continue
-        _say(f"building {reference} …")
-        begun = time.monotonic()
-        if engine == "docker":
-            command = ["docker", "build", "--tag", reference, "--file", image.dockerfile, "."]
-        else:  # also makes the base image, where no registry can be asked for it
-            command = [sys.executable, "-m", "hack.cluster", "image", "build"]
-            command += ["--tag", reference, "--file", image.dockerfile, "."]
-        _run(command)
-        _say(f"built {reference} in {time.monotonic() - begun:.0f} s")
+class Engine(Protocol):
+    """What builds images and keeps them."""
+
+    def prepare(self) -> None:
+        """Whatever has to be there before the first build."""
+
+    def has(self, reference: str) -> bool:
+        """Whether an image is there already."""
+
+    def build(self, image: Image, reference: str) -> None:
+        """Builds one; called from several threads."""
 
 
-def _exists(reference: str, engine: str) -> bool:
-    if engine == "docker":
-        return (
-            subprocess.run(["docker", "image", "inspect", reference], capture_output=True, check=False).returncode == 0
-        )
-    return shutil.which("buildah") is not None and Buildah(Cache.default()).image_id(reference) is not None
+class Docker:
+    """An ordinary Docker, which pulls the base image from its registry."""
+
+    def prepare(self) -> None:
+        """Nothing to do."""
+
+    def has(self, reference: str) -> bool:
+        """Asks the daemon."""
+        return succeeds(["docker", "image", "inspect", reference])
+
+    def build(self, image: Image, reference: str) -> None:
+        """From the root of the repository."""
+        run(["docker", "build", "--tag", reference, "--file", image.dockerfile, "."], cwd=ROOT)
+
+
+class Embedded:
+    """The embedded cluster's buildah, with a base image made here."""
+
+    def __init__(self) -> None:
+        self._cache = Cache.default()
+        self._buildah = Buildah(self._cache)
+
+    def prepare(self) -> None:
+        """Brings the tools and the base image, once for all builds."""
+        host.check()
+        host.install_packages(PROGRESS)
+        Images(self._cache, self._buildah, PROGRESS).base()
+
+    def has(self, reference: str) -> bool:
+        """Looks into the cluster's image store."""
+        return shutil.which("buildah") is not None and self._buildah.image_id(reference) is not None
+
+    def build(self, image: Image, reference: str) -> None:
+        """From the root of the repository."""
+        registries = {"REGISTRIES_CONFIG_PATH": str(CONFIG / "registries.conf")}
+        run(self._buildah.build(reference, Path(image.dockerfile), Path("."), []), cwd=ROOT, env=registries)
+
+
+def build(references: Mapping[Image, str], engine: Engine) -> None:
+    """Builds those that are not there yet, two at a time: unpacking packages keeps one CPU busy."""
+    missing = {image: reference for image, reference in references.items() if not engine.has(reference)}
+    for reference in references.values():
+        if reference not in missing.values():
+            PROGRESS.say(f"{reference} is there")
+    if not missing:
+        return
+    engine.prepare()
+
+    def one(image: Image) -> None:
+        with PROGRESS.step(f"image {missing[image]}"):
+            engine.build(image, missing[image])
+
+    with ThreadPoolExecutor(2) as pool:  # the largest is the last of the list and begins first
+        list(pool.map(one, reversed(missing)))
+
+
+def _engine(name: str | None) -> Engine:
+    if name == "docker" or (name is None and not shutil.which("buildah") and shutil.which("docker")):
+        return Docker()
+    return Embedded()
 
 
 def _run(command: Sequence[str]) -> None:
     """Runs a command in the root of the repository, its output as progress."""
     if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
         raise ImageError(f"`{' '.join(command)}` failed: its output is above.")
-
-
-def _say(text: str) -> None:
-    print(f"· {text}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,7 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     }.items():
         sub = commands.add_parser(command, help=text)
         sub.add_argument("images", nargs="*", metavar="IMAGE", help=f"of {names}")
-        sub.add_argument("--engine", choices=["buildah", "docker"], help="default: buildah where it is installed")
+        if command == "build":
+            sub.add_argument("--engine", choices=["buildah", "docker"], help="default: buildah where it is installed")
         if command == "load":
             sub.add_argument("--cluster", default="sluice", metavar="NAME")
     return top

@@ -55,7 +55,14 @@ def _files(root: Path) -> Iterator[tuple[str, int, str]]:
             if not stat.S_ISREG(file.stat().st_mode):
                 raise UnsafeFileError(f"{file.relative_to(root)} is not a regular file")
             size, sha256 = _size_and_sha256(file)
-            yield file.relative_to(root).as_posix(), size, sha256
+            yield _readable(file.relative_to(root).as_posix()), size, sha256
+
+
+def _readable(path: str) -> str:
+    """A path that is one line of UTF-8: with a line break in it, two trees could have the same lines."""
+    if "\n" in path or any(0xD800 <= ord(letter) <= 0xDFFF for letter in path):
+        raise UnsafeFileError(f"{path!r} is not a file name that all systems read alike")
+    return path
 
 
 def _check_inside(path: Path, home: Path) -> None:

@@ -74,6 +74,13 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
         digest_directory(tmp_path)
 
 
+@pytest.mark.parametrize("name", [b"two\nlines", b"no-utf-8-\xff"])
+def test_a_name_that_is_not_one_line_of_text_is_refused(tmp_path: Path, name: bytes) -> None:
+    (tmp_path / os.fsdecode(name)).touch()
+    with pytest.raises(UnsafeFileError, match="all systems"):
+        digest_directory(tmp_path)
+
+
 def test_it_needs_only_the_standard_library() -> None:
     """The operator's image has this file and none of the server's packages."""
     package = Path(module.__file__).parents[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hack.images import IMAGES, ROOT, Image, ImageError, choose, main
+from hack.images import IMAGES, ROOT, Image, ImageError, build, choose, main
 
 
 @pytest.fixture
@@ -63,6 +63,36 @@ def test_images_are_chosen_by_name() -> None:
 def test_an_unknown_image_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["refs", "servr"]) == 1
     assert capsys.readouterr().err == "error: there is no image servr: choose from server, operator, mlflow.\n"
+
+
+class Shelf:
+    def __init__(self, *there: str) -> None:
+        self.there = set(there)
+        self.calls: list[str] = []
+
+    def prepare(self) -> None:
+        self.calls.append("prepare")
+
+    def has(self, reference: str) -> bool:
+        return reference in self.there
+
+    def build(self, image: Image, reference: str) -> None:
+        self.calls.append(reference)
+
+
+def test_only_what_is_missing_is_built() -> None:
+    references = {image: image.reference() for image in IMAGES}
+    shelf = Shelf(references[IMAGES[1]])
+    build(references, shelf)
+    assert shelf.calls[0] == "prepare"
+    assert sorted(shelf.calls[1:]) == sorted([references[IMAGES[0]], references[IMAGES[2]]])
+
+
+def test_where_all_is_there_nothing_is_touched() -> None:
+    references = {image: image.reference() for image in IMAGES}
+    shelf = Shelf(*references.values())
+    build(references, shelf)
+    assert shelf.calls == []
 
 
 def test_references_are_printed_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
