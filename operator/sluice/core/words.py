@@ -77,13 +77,13 @@ def waiting_for_evidence(situation: Situation) -> str:
     if silent := unreachable(situation):
         return silent
     seen = rollout.evidence.at_weight
+    if nothing := _nothing_to_compare(rollout):
+        return nothing
     if judgement.mismatch:
         return (
             "the gateway does not split the traffic as the weights say (sample-ratio mismatch), so nothing can be "
             f"concluded; {counts(rollout.evidence.total)}"
         )
-    if nothing := _nothing_to_compare(rollout):
-        return nothing
     progress = f"harm {percent(judgement.harm)}, safe {percent(judgement.safe)} of a proof"
     if judgement.requests < judgement.min_requests:
         return (
