@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
+import mlflow.pyfunc
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from mlflow.models import infer_signature
 from sluice_server.engine import Engine, load
 from sluice_server.errors import BadRequestError, ModelFaultError
 from sluice_server.termination import GivingUpError
@@ -55,6 +59,28 @@ def test_a_pickle_is_refused_unless_it_is_trusted(tmp_path: Path) -> None:
     with pytest.raises(GivingUpError, match=r"^UntrustedModel: .*cloudpickle"):
         load(directory, trust_pickle=False)
     assert warm_up(load(directory, trust_pickle=True), directory) is True
+
+
+def test_a_python_model_is_served_if_it_is_trusted(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"x": [1.5, 2.5]})
+    with warnings.catch_warnings(record=True):  # MLflow's advice on type hints
+
+        class Doubling(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no types
+            def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+                return model_input["x"] * params["factor"]
+
+        mlflow.pyfunc.save_model(
+            str(tmp_path / "model"),
+            python_model=Doubling(),
+            signature=infer_signature(rows, rows["x"], params={"factor": 2}),
+            input_example=rows,
+            pip_requirements=["mlflow"],
+        )
+    with pytest.raises(GivingUpError, match=r"^UntrustedModel: .*loader mlflow.pyfunc.model"):
+        load(tmp_path / "model", trust_pickle=False)
+    engine = load(tmp_path / "model", trust_pickle=True)
+    assert warm_up(engine, tmp_path / "model") is True
+    assert engine.predict(rows, {"factor": 3}).tolist() == [4.5, 7.5]
 
 
 def test_code_in_the_model_is_refused(saved: Path) -> None:
