@@ -37,6 +37,7 @@ async def live_through(start: Simulation) -> int:
             except AssertionError as error:
                 raise AssertionError(f"{fault} in the look at {fork.time} s: {error}") from error
             assert differences(expected, end) == {}, f"{fault} in the look at {fork.time} s"
+            assert again.world.unserved == 0, f"{again.world.unserved} requests found no pod"
             missing = Counter(start.invariants.told) - Counter(again.invariants.told)
             assert not Counter(again.invariants.told) - Counter(start.invariants.told), "told too often"
             assert fault.mode in DEADLY or not missing, f"{fault} in the look at {fork.time} s: {missing} not told"
