@@ -117,12 +117,17 @@ def build(module: GoModule, toolchain: Toolchain, cache: Cache, progress: Progre
                 ["nice", "-n", "5", toolchain.go, "build", "-trimpath", "-buildvcs=false", "-mod=readonly",
                  "-tags", "grpcnotrace", "-ldflags", f"-s -w {stamps}", "-o", f"{output}/", *module.packages],
                 cwd=module.directory,
-                env={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"},
+                env={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", **lazy_collector(_memory())},
             )  # fmt: skip
             for link in module.links:
                 (output / link).symlink_to(module.name)
             output.rename(target)
     return target
+
+
+def lazy_collector(memory: int) -> dict[str, str]:
+    """A compiler that collects no garbage saves a quarter of the time; the limit bounds what four at once take."""
+    return {"GOGC": "off", "GOMEMLIMIT": str(memory // 8)}
 
 
 def module_directory(module: GoModule, path: str, toolchain: Toolchain) -> Path:
@@ -131,6 +136,10 @@ def module_directory(module: GoModule, path: str, toolchain: Toolchain) -> Path:
     listed = run([toolchain.go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], cwd=module.directory,
                  env={"GOTOOLCHAIN": "local"})  # fmt: skip
     return Path(listed.strip())
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _version(go: str) -> str:

@@ -15,6 +15,7 @@ from hack.cluster.shell import run
 
 NAMESPACE = "envoy-gateway-system"
 RELEASE = "eg"
+MANIFESTS = SOURCES / "manifests"
 
 
 def chart(cache: Cache, toolchain: Toolchain) -> Path:
@@ -58,16 +59,20 @@ class GatewayInstaller:
     kubectl: Path
     chart: Path
 
+    def install_types(self) -> None:
+        """Create the chart's CRDs: Helm takes them one by one, and only after everything else is there."""
+        apply(self.kubectl, self.paths, self.chart / "charts" / "crds" / "crds")
+
     def install(self, progress: Progress) -> None:
         """Install the controller and the public gateway, and wait until Envoy serves it."""
         if not gateway_serves(self.api, self.port):
             if not self._released():
                 with progress.step("helm install Envoy Gateway"):
                     self._helm("uninstall", RELEASE, "--ignore-not-found", "--no-hooks")
-                    self._helm("install", RELEASE, self.chart, "--create-namespace", "--timeout=120s",
-                               f"--values={SOURCES}/manifests/gateway-values.yaml")  # fmt: skip
+                    self._helm("install", RELEASE, self.chart, "--create-namespace", "--skip-crds", "--timeout=120s",
+                               f"--values={MANIFESTS}/gateway-values.yaml")  # fmt: skip
             with progress.step("gateway serves"):
-                apply(self.kubectl, self.paths, "gateway.yaml")
+                apply(self.kubectl, self.paths, MANIFESTS / "gateway.yaml")
                 self.api.wait(lambda api: api.condition(GATEWAY_CLASS, "Accepted"), 60, "the GatewayClass")
                 what = f"the Gateway (see `kubectl describe -n {NAMESPACE} pods`)"
                 self.api.wait(lambda api: gateway_serves(api, self.port), 120, what)
@@ -85,7 +90,7 @@ class GatewayInstaller:
                  "HELM_DATA_HOME": f"{self.paths.state}/helm"})  # fmt: skip
 
 
-def apply(kubectl: Path, paths: ClusterPaths, manifest: str) -> None:
-    """Apply one of our manifests."""
+def apply(kubectl: Path, paths: ClusterPaths, manifest: Path) -> None:
+    """Apply a manifest or a directory of them."""
     run([kubectl, f"--kubeconfig={paths.kubeconfig}", "apply", "--server-side", "--force-conflicts",
-         f"--cache-dir={paths.state}/kubectl-cache", "-f", SOURCES / "manifests" / manifest])  # fmt: skip
+         f"--cache-dir={paths.state}/kubectl-cache", "--recursive", "-f", manifest])  # fmt: skip

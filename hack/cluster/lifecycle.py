@@ -15,7 +15,7 @@ from hack.cluster.api import Api, node_ready
 from hack.cluster.artifacts import SYSTEM_IMAGES, Artifacts, prepare
 from hack.cluster.buildah import Buildah
 from hack.cluster.errors import ClusterError
-from hack.cluster.gateway import GatewayInstaller, apply
+from hack.cluster.gateway import MANIFESTS, GatewayInstaller, apply
 from hack.cluster.health import Health, State
 from hack.cluster.loading import Loader
 from hack.cluster.paths import Cache, ClusterPaths
@@ -76,6 +76,8 @@ class Lifecycle:
             self._link_programs(artifacts)
             ports = self._forward(sandbox, artifacts)
         api = Api.from_kubeconfig(paths.kubeconfig)
+        kubectl = artifacts.kube / "kubectl"
+        installer = GatewayInstaller(paths, api, ports.gateway, artifacts.gateway, kubectl, artifacts.chart)
         with ThreadPoolExecutor(max_workers=2) as pool:
             with self.progress.step("etcd, containerd, API server"):
                 self._start_stage(sandbox, artifacts, 0)
@@ -83,14 +85,16 @@ class Lifecycle:
                 self._start_stage(sandbox, artifacts, 1)
                 api.wait(Api.ready, 60, f"the API server (see {paths.logs})")
             with self.progress.step("node ready"):
+                types = pool.submit(installer.install_types)
                 begin = datetime.now(UTC)
                 self._start_stage(sandbox, artifacts, 2)
-                apply(artifacts.kube / "kubectl", paths, "cluster.yaml")
+                apply(kubectl, paths, MANIFESTS / "cluster.yaml")
                 api.wait(lambda it: node_ready(it, paths.cgroup, begin), 60, f"the node (see {paths.logs})")
+            with self.progress.step("gateway types"):
+                types.result()
             with self.progress.step("system images"):
                 images.result()
-        kubectl = artifacts.kube / "kubectl"
-        GatewayInstaller(paths, api, ports.gateway, artifacts.gateway, kubectl, artifacts.chart).install(self.progress)
+        installer.install(self.progress)
 
     def _new_sandbox(self, artifacts: Artifacts) -> Sandbox:
         """Nothing that belonged to a dead sandbox may be taken for part of the new one."""
