@@ -1,4 +1,4 @@
-"""Two controllers at once, as when a lease changes hands: their requests interleave, and one of them hangs, by seeds."""
+"""Two controllers at once, as when a lease changes hands: requests interleave and one of them hangs, by seeds."""
 
 from __future__ import annotations
 

@@ -1,0 +1,72 @@
+"""A revision is what the user says about pods, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sluice.api.spec import Server
+from sluice.core.revision import revision_of, wanted_revision
+
+from tests.unit.core.moments import IMAGE, SERVING, SPEC, model
+
+
+class NewerServer(Server):
+    """The server of a later operator, with a field more."""
+
+    replicas_per_node: int | None = None
+    compression: bool = False
+
+
+def test_the_name_of_a_revision_never_changes_for_the_same_input() -> None:
+    assert revision_of(Server(), model("7"), "server:1").name == "ec3c0c7281"
+
+
+def test_a_field_that_a_newer_operator_adds_renames_nothing() -> None:
+    for said in ({}, {"workers": 3}, {"resources": {"limits": {"memory": "2Gi"}}}):
+        old, new = Server.model_validate(said), NewerServer.model_validate(said)
+        assert revision_of(new, model("7"), IMAGE).name == revision_of(old, model("7"), IMAGE).name
+
+
+def test_writing_a_default_out_renames_nothing() -> None:
+    said = Server.model_validate(Server().to_kubernetes())
+    assert revision_of(said, model("7"), IMAGE) == revision_of(Server(), model("7"), IMAGE)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        revision_of(Server(workers=2), model("7"), IMAGE),
+        revision_of(Server(trust_pickle=True), model("7"), IMAGE),
+        revision_of(Server(), model("8"), IMAGE),
+        revision_of(Server(), replace(model("7"), name="whales"), IMAGE),
+        revision_of(Server(), model("7"), "server:2"),
+    ],
+    ids=["server", "trust", "digest", "model", "image"],
+)
+def test_whatever_changes_pods_is_another_revision(changed: object) -> None:
+    assert changed != revision_of(Server(), model("7"), IMAGE)
+
+
+def test_the_same_artifact_under_another_number_is_the_same_revision() -> None:
+    again = replace(model("1"), version="9")
+    assert wanted_revision(SPEC, SERVING.status, again, IMAGE) == SERVING.status.stable
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [SERVING, SERVING.rolling_out("2"), SERVING.rejected("2").wanting("2")],
+    ids=["stable", "candidate", "rejected"],
+)
+def test_an_upgrade_of_the_operator_with_another_image_changes_nothing(moment: object) -> None:
+    wanted = wanted_revision(SPEC, moment.status, moment.model, "server:2")  # type: ignore[attr-defined]
+    assert wanted.image == IMAGE
+
+
+def test_the_next_version_gets_the_new_image() -> None:
+    assert wanted_revision(SPEC, SERVING.status, model("3"), "server:2").image == "server:2"
+
+
+def test_an_image_that_the_user_names_is_another_revision() -> None:
+    spec = SERVING.edited(server={"image": "mine:1"}).spec
+    assert wanted_revision(spec, SERVING.status, model("1"), IMAGE).image == "mine:1"
