@@ -15,11 +15,18 @@ from collections.abc import Sequence
 from sluice_training import commands
 from sluice_training.errors import UserError
 
+SETTINGS = {
+    "OMP_NUM_THREADS": "1",  # a few hundred rows: threads would only wait for each other
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # about 15 seconds, not minutes, when the server goes away
+}
+"""Set unless the environment says otherwise, before anything reads them."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, or 1 with one sentence on standard error."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a few hundred rows: threads would only wait for each other
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     chosen = parser().parse_args(arguments)
     try:
         chosen.run(chosen)

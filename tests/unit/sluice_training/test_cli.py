@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from sluice_training.__main__ import main
+from sluice_training.__main__ import SETTINGS, main
 from sluice_training.register import Registered
+from sluice_training.registry import Registry
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -13,8 +14,8 @@ NOWHERE = "http://127.0.0.1:1"
 @pytest.fixture(autouse=True)
 def _no_server_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
 
 
 def test_demo_version_registers_moves_the_alias_and_prints_one_line_of_json(
@@ -27,6 +28,7 @@ def test_demo_version_registers_moves_the_alias_and_prints_one_line_of_json(
     told = json.loads(out)
     assert (told["kind"], told["name"], told["version"], told["alias"]) == ("better", "birds", 1, "champion")
     assert told["digest"].startswith("sha256:")
+    assert Registry(tracking_uri).version_of("birds", "champion")["version"] == "1"
     assert "· training 'better': uses every feature" in err
     assert "✓ birds version 1 ('better'), alias champion: accuracy 0.988 on 86 held-out rows" in err
     assert len(err.splitlines()) == 2  # MLflow's own chatter is left out
@@ -46,6 +48,7 @@ def test_alias_takes_the_address_from_the_environment(
     assert main(["alias", "--name", "penguins", "--alias", "champion", "--version", "2"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == {"name": "penguins", "alias": "champion", "version": 2}
+    assert Registry(tracking_uri).version_of("penguins", "champion")["version"] == "2"
     assert err == "✓ penguins@champion is version 2\n"
 
 
