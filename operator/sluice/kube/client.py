@@ -103,9 +103,11 @@ def _answer(method: str, path: str, status: int, data: bytes) -> Manifest:
     try:
         answer: Any = json.loads(data)
     except ValueError:
-        answer = {"message": data[:200].decode(errors="replace")}
+        answer = None
+    beginning = data[:200].decode(errors="replace")
     if status >= 400:
-        raise from_status(status, f"{method} {path}: {answer.get('message', status)}")
+        message = answer.get("message", status) if isinstance(answer, dict) else beginning
+        raise from_status(status, f"{method} {path}: {message}")
     if not isinstance(answer, dict):
-        raise KubeError(f"{method} {path}: the API server answered something that is no object")
+        raise KubeError(f"{method} {path}: the API server answered something that is no object: {beginning}")
     return answer

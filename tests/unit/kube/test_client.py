@@ -1,0 +1,168 @@
+"""The client against a server that answers, refuses, breaks and stays away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from sluice.kube import client as module
+from sluice.kube.api import DEPLOYMENTS, EVENTS, MODEL_DEPLOYMENTS, PODS
+from sluice.kube.client import Kube
+from sluice.kube.errors import ConflictError, KubeError, NotFoundError, RefusedError, UnavailableError
+
+MANIFEST = {"kind": "Deployment", "metadata": {"name": "d", "namespace": "n", "resourceVersion": "7"}}
+ROOT = "/apis/apps/v1/namespaces/n/deployments"
+Answer = Callable[[], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Server:
+    """Notes requests and answers as it is told to."""
+
+    status: int = 200
+    body: str = "{}"
+    requests: list[tuple[str, str, dict[str, str], str, Any]] = field(default_factory=list)
+    broken: bool = False
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        kind = request.headers.get("Content-Type", "")
+        self.requests.append(
+            (request.method, request.path, dict(request.query), kind, json.loads(body) if body else None)
+        )
+        if self.broken and request.transport:
+            request.transport.abort()
+        return web.Response(status=self.status, text=self.body, content_type="application/json")
+
+    @property
+    def last(self) -> tuple[str, str, dict[str, str], str, Any]:
+        return self.requests[-1]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[Server, Kube]]:
+    server = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    api = ApiClient(Configuration(host=f"http://{host}:{port}"))
+    yield server, Kube(api)
+    await api.close()
+    await runner.cleanup()
+
+
+Both = tuple[Server, Kube]
+
+
+async def test_get_returns_the_object(server: Both) -> None:
+    server[0].body = json.dumps(MANIFEST)
+    assert await server[1].get(DEPLOYMENTS, "n", "d") == MANIFEST
+    assert server[0].last[:2] == ("GET", f"{ROOT}/d")
+
+
+async def test_an_object_that_is_not_there_is_none(server: Both) -> None:
+    server[0].status, server[0].body = 404, '{"message": "not found"}'
+    assert await server[1].get(DEPLOYMENTS, "n", "d") is None
+    await server[1].delete(DEPLOYMENTS, "n", "d")
+
+
+async def test_list_asks_by_label_in_the_core_group_too(server: Both) -> None:
+    server[0].body = json.dumps({"items": [MANIFEST]})
+    assert await server[1].list(PODS, "n", "a=b,c=d") == [MANIFEST]
+    assert server[0].last[:3] == ("GET", "/api/v1/namespaces/n/pods", {"labelSelector": "a=b,c=d"})
+
+
+async def test_apply_is_server_side_forced_and_as_our_manager(server: Both) -> None:
+    await server[1].apply(DEPLOYMENTS, MANIFEST)
+    method, path, query, kind, body = server[0].last
+    assert (method, path) == ("PATCH", f"{ROOT}/d")
+    assert query == {"fieldManager": "sluice", "force": "true"}
+    assert kind.startswith("application/apply-patch+yaml")
+    assert body == MANIFEST
+
+
+async def test_a_status_is_applied_to_its_subresource_with_the_version_it_must_meet(server: Both) -> None:
+    await server[1].apply_status(MODEL_DEPLOYMENTS, MANIFEST | {"status": {}})
+    assert server[0].last[1].endswith("/modeldeployments/d/status")
+    assert server[0].last[4]["metadata"]["resourceVersion"] == "7"
+
+
+async def test_merge_create_and_delete(server: Both) -> None:
+    await server[1].merge(DEPLOYMENTS, "n", "d", {"metadata": {"annotations": {"a": None}}})
+    assert server[0].last[3].startswith("application/merge-patch+json")
+    assert server[0].last[4] == {"metadata": {"annotations": {"a": None}}}
+    await server[1].create(EVENTS, {"metadata": {"name": "e", "namespace": "n"}})
+    assert server[0].last[:2] == ("POST", "/api/v1/namespaces/n/events")
+    await server[1].delete(DEPLOYMENTS, "n", "d")
+    assert server[0].last[:3] == ("DELETE", f"{ROOT}/d", {"propagationPolicy": "Background"})
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, RefusedError), (401, RefusedError), (403, RefusedError), (404, NotFoundError), (409, ConflictError),
+        (413, RefusedError), (422, RefusedError), (429, UnavailableError), (500, UnavailableError),
+        (503, UnavailableError), (504, UnavailableError),
+    ],
+)  # fmt: skip
+async def test_errors_are_told_apart(server: Both, status: int, error: type[KubeError]) -> None:
+    server[0].status, server[0].body = status, '{"message": "the reason"}'
+    with pytest.raises(error, match=r"PATCH .*/deployments/d: the reason") as caught:
+        await server[1].apply(DEPLOYMENTS, MANIFEST)
+    assert type(caught.value) is error
+
+
+async def test_a_proxy_that_answers_in_html_is_no_bug(server: Both) -> None:
+    server[0].status, server[0].body = 502, "<html>bad gateway</html>"
+    with pytest.raises(UnavailableError, match="bad gateway"):
+        await server[1].apply(DEPLOYMENTS, MANIFEST)
+
+
+@pytest.mark.parametrize("body", ["[]", '"x"', "3"])
+async def test_an_answer_that_is_no_object_is_an_error(server: Both, body: str) -> None:
+    server[0].body = body
+    with pytest.raises(KubeError, match="no object"):
+        await server[1].apply(DEPLOYMENTS, MANIFEST)
+
+
+async def test_an_error_that_is_no_object_is_an_error_too(server: Both) -> None:
+    server[0].status, server[0].body = 503, "[]"
+    with pytest.raises(UnavailableError):
+        await server[1].apply(DEPLOYMENTS, MANIFEST)
+
+
+async def test_html_with_a_good_status_is_an_error(server: Both) -> None:
+    server[0].body = "<html>log in</html>"
+    with pytest.raises(KubeError, match="no object: <html>log in"):
+        await server[1].get(DEPLOYMENTS, "n", "d")
+
+
+async def test_a_connection_that_breaks_is_unavailable(server: Both) -> None:
+    server[0].broken = True
+    with pytest.raises(UnavailableError, match="can't be reached"):
+        await server[1].apply(DEPLOYMENTS, MANIFEST)
+
+
+async def test_nobody_there_is_unavailable() -> None:
+    api = ApiClient(Configuration(host="http://127.0.0.1:1"))
+    try:
+        with pytest.raises(UnavailableError, match="can't be reached"):
+            await Kube(api).get(DEPLOYMENTS, "n", "d")
+    finally:
+        await api.close()
+
+
+async def test_a_silent_server_is_unavailable_in_time(server: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.000001)
+    with pytest.raises(UnavailableError, match="can't be reached"):
+        await server[1].apply(DEPLOYMENTS, MANIFEST)

@@ -1,0 +1,82 @@
+"""What is read of the cluster for one ModelDeployment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sluice.api.spec import parse_spec
+from sluice.core.observation import Severity, Wish
+from sluice.kube.observe import observe, read_revisions, read_wish
+
+from tests.simulation.controller import SimulatedApi
+from tests.simulation.invariants import Invariants
+from tests.simulation.simulation import installed
+from tests.simulation.stories import SPEC
+from tests.simulation.world import NAME, NAMESPACE, World
+
+
+def deployment(revision: str | None, replicas: int | None = 3, **status: Any) -> dict[str, Any]:
+    labels = {"sluice.dev/model-deployment": "m"} | ({"sluice.dev/revision": revision} if revision else {})
+    spec = {} if replicas is None else {"replicas": replicas}
+    return {"metadata": {"name": f"m-{revision}", "labels": labels}, "spec": spec, "status": status}
+
+
+def pod(revision: str, uid: str) -> dict[str, Any]:
+    return {"metadata": {"uid": uid, "name": uid, "labels": {"sluice.dev/revision": revision}}, "status": {}}
+
+
+def test_pods_are_put_to_their_revision() -> None:
+    found = read_revisions([deployment("a"), deployment("b", None)], [pod("a", "1"), pod("b", "2"), pod("gone", "3")])
+    assert {name: [p.uid for p in state.pods] for name, state in found.items()} == {"a": ["1"], "b": ["2"]}
+    assert (found["a"].replicas, found["b"].replicas) == (3, 1)
+
+
+def test_a_deployment_that_only_has_our_label_is_not_ours() -> None:
+    assert read_revisions([deployment(None)], []) == {}
+
+
+def test_a_quota_that_forbids_pods_is_trouble() -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
+    trouble = read_revisions([deployment("a", conditions=[refused])], [])["a"].trouble
+    assert trouble is not None
+    assert (trouble.severity, trouble.reason, trouble.message) == (Severity.WAITING, "FailedCreate", "exceeded quota")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "wish"),
+    [
+        ({}, None),
+        ({"sluice.dev/abort": ""}, None),
+        ({"else": "x"}, None),
+        ({"sluice.dev/promote": "a"}, Wish("promote", "a")),
+        ({"sluice.dev/promote": "a", "sluice.dev/abort": "b"}, Wish("abort", "b")),
+        ({"sluice.dev/retry": "a", "sluice.dev/promote": "b"}, Wish("promote", "b")),
+    ],
+    ids=["none", "empty", "foreign", "promote", "abort comes first", "promote before retry"],
+)
+def test_a_wish_is_read_from_its_annotation(annotations: dict[str, str], wish: Wish | None) -> None:
+    assert read_wish(annotations) == wish
+
+
+@pytest.fixture
+def world() -> World:
+    return installed()[0]
+
+
+async def test_a_running_model_is_seen_whole(world: World) -> None:
+    seen = await observe(SimulatedApi(world, Invariants()), NAMESPACE, NAME, parse_spec(SPEC))
+    revision = world.revision("1")
+    assert seen.gateway_problem is None
+    assert seen.route is not None
+    assert (seen.route.weights, seen.route.accepted) == ({revision: 100}, True)
+    assert seen.revisions[revision].ready == 2
+    kinds = {kind for kind, _ in seen.objects}
+    assert kinds == {"Deployment", "Service", "HTTPRoute"}
+
+
+async def test_a_missing_gateway_is_said_in_a_sentence(world: World) -> None:
+    world.store.delete("Gateway", NAMESPACE, "public")
+    seen = await observe(SimulatedApi(world, Invariants()), NAMESPACE, NAME, parse_spec(SPEC))
+    assert seen.gateway_problem is not None
+    assert "there is no Gateway models/public: create it, or name another one" in seen.gateway_problem
