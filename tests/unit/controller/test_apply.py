@@ -1,0 +1,220 @@
+"""Plans made true on a cluster that somebody else edits, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sluice.controller.apply import Applier
+from sluice.controller.memory import Memory
+from sluice.controller.reconcile import Reconciler
+from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
+from sluice.kube.api import Manifest, Resource
+from sluice.kube.errors import KubeError, NotFoundError, RefusedError, UnavailableError
+
+from tests.simulation.controller import SimulatedApi
+from tests.simulation.invariants import Invariants, weights
+from tests.simulation.simulation import installed
+from tests.simulation.world import NAME, NAMESPACE, World
+
+
+@dataclass
+class FailingApi(SimulatedApi):
+    """Refuses to write some kinds, and notes what is written."""
+
+    failing: dict[str, KubeError] = field(default_factory=dict)
+    written: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, verb: str, kind: str) -> None:
+        if kind in self.failing:
+            raise self.failing[kind]
+        self.written.append((verb, kind))
+
+    async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
+        self.note("apply", resource.kind)
+        return await super().apply(resource, manifest)
+
+    async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:
+        self.note("status", resource.kind)
+        return await super().apply_status(resource, manifest)
+
+    async def create(self, resource: Resource, manifest: Manifest) -> None:
+        self.note("create", resource.kind)
+        await super().create(resource, manifest)
+
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
+        self.note("merge", resource.kind)
+        await super().merge(resource, namespace, name, patch)
+
+
+@dataclass
+class Bench:
+    """A cluster on which version 1 serves, and a reconciler to look at it."""
+
+    world: World
+    api: FailingApi
+    memory: Memory = field(default_factory=Memory)
+
+    async def look(self) -> float | None:
+        async def scrape(pods: Any) -> Scrape:
+            found: list[Pod] = list(pods)
+            return self.world.scrape(found)
+
+        reconcile = Reconciler(
+            api=self.api, registry=Resolver(self.world), scrape=scrape, applier=Applier(self.api, "http://mlflow"),
+            server_image="server:1", clock=lambda: self.world.now,
+        )  # fmt: skip
+        return await reconcile(NAMESPACE, NAME, self.memory)
+
+    async def until(self, condition: Callable[[World], bool]) -> None:
+        for _ in range(100):
+            await self.look()
+            if condition(self.world):
+                return
+            self.world.step(0.5)
+        raise AssertionError(self.world.status["message"])
+
+    def told(self, reason: str) -> int:
+        return sum(event["reason"] == reason for event in self.world.store.of_kind("Event"))
+
+
+@dataclass
+class Resolver:
+    """The registry of a world."""
+
+    world: World
+
+    async def get(self, uri: str) -> ResolvedModel | Unresolved:
+        return self.world.resolve(uri)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    world, invariants = installed()
+    return Bench(world, FailingApi(world, invariants))
+
+
+async def test_a_second_look_writes_nothing(bench: Bench) -> None:
+    await bench.look()
+    bench.api.written.clear()
+    await bench.look()
+    assert bench.api.written == []
+
+
+@pytest.mark.parametrize("kind", ["Service", "Deployment", "HTTPRoute"])
+async def test_a_deleted_child_comes_back(bench: Bench, kind: str) -> None:
+    await bench.look()
+    name = NAME if kind == "HTTPRoute" else f"{NAME}-{bench.world.revision('1')}"
+    bench.world.store.delete(kind, NAMESPACE, name)
+    await bench.look()
+    assert [child["metadata"]["name"] for child in bench.world.store.of_kind(kind)] == [name]
+
+
+async def test_a_hand_edit_of_the_route_is_repaired(bench: Bench) -> None:
+    await bench.look()
+    route = bench.world.store.of_kind("HTTPRoute")[0]
+    rule = route["spec"]["rules"][0]
+    changed = route["spec"] | {"rules": [rule | {"backendRefs": [rule["backendRefs"][0] | {"weight": 7}]}]}
+    bench.world.store.write(route | {"metadata": dict(route["metadata"]), "spec": changed})
+    await bench.look()
+    assert weights(bench.world) == {bench.world.revision("1"): 100}
+
+
+async def test_a_lost_pod_template_is_made_again_from_what_runs(bench: Bench) -> None:
+    before = bench.world.store.of_kind("Deployment")[0]["spec"]["template"]
+    name = f"{NAME}-{bench.world.revision('1')}"
+    bench.world.store.delete("ControllerRevision", NAMESPACE, name)
+    bench.world.edit(server={})
+    reconciled = Bench(bench.world, bench.api)
+    await reconciled.look()
+    assert bench.world.store.of_kind("ControllerRevision")[0]["data"]["template"] == before
+    assert bench.world.store.of_kind("Deployment")[0]["spec"]["template"] == before
+
+
+async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
+    generation = bench.world.store.of_kind("Deployment")[0]["metadata"]["generation"]
+    bench.api.written.clear()
+    upgraded = Reconciler(
+        api=bench.api, registry=Resolver(bench.world), scrape=no_counts, server_image="server:2",
+        applier=Applier(bench.api, "http://another"), clock=lambda: bench.world.now,
+    )  # fmt: skip
+    await upgraded(NAMESPACE, NAME, Memory())
+    assert bench.world.store.of_kind("Deployment")[0]["metadata"]["generation"] == generation
+
+
+async def no_counts(pods: Any) -> Scrape:
+    return Scrape()
+
+
+async def test_facts_come_first_then_traffic_then_pods(bench: Bench) -> None:
+    bench.world.push("2")
+    await bench.until(lambda world: world.live.get(world.revision("2"), 0) == 20)
+    bench.world.wish("abort", bench.world.revision("2"))
+    bench.api.written.clear()
+    await bench.look()
+    assert bench.api.written[:2] == [("status", "ModelDeployment"), ("apply", "HTTPRoute")]
+    assert weights(bench.world) == {bench.world.revision("1"): 100}
+
+
+async def test_a_deployment_that_can_not_be_written_does_not_hold_up_a_rollback(bench: Bench) -> None:
+    bench.world.push("2")
+    await bench.until(lambda world: world.live.get(world.revision("2"), 0) == 20)
+    bench.world.wish("abort", bench.world.revision("2"))
+    bench.api.failing["Deployment"] = RefusedError("quota")
+    bench.memory.applied.clear()
+    with pytest.raises(RefusedError):
+        await bench.look()
+    assert weights(bench.world) == {bench.world.revision("1"): 100}
+
+
+async def test_nothing_follows_a_status_that_was_not_stored(bench: Bench) -> None:
+    bench.world.push("2")
+    bench.api.failing["ModelDeployment"] = UnavailableError("no")
+    with pytest.raises(UnavailableError):
+        await bench.look()
+    assert bench.api.written == []
+
+
+async def test_events_that_could_not_be_told_are_told_later_once(bench: Bench) -> None:
+    bench.world.push("2")
+    bench.api.failing["Event"] = UnavailableError("overloaded")
+    await bench.look()
+    assert bench.world.status["rollout"]
+    assert bench.told("RolloutStarted") == 0
+    bench.api.failing.clear()
+    await bench.look()
+    await bench.look()
+    assert bench.told("RolloutStarted") == 1
+
+
+async def test_events_that_nobody_wants_are_dropped(bench: Bench) -> None:
+    bench.world.push("2")
+    bench.api.failing["Event"] = RefusedError("forbidden")
+    await bench.look()
+    assert bench.memory.untold == []
+
+
+async def test_only_the_wish_that_was_answered_is_taken_off(bench: Bench) -> None:
+    bench.world.wish("abort", "someone")
+    bench.world.wish("retry", "someone")
+    await bench.look()
+    assert bench.world.md
+    assert bench.world.md["metadata"]["annotations"] == {"sluice.dev/retry": "someone"}
+    await bench.look()
+    await bench.look()
+    assert "annotations" not in bench.world.md["metadata"] or bench.world.md["metadata"]["annotations"] == {}
+    assert bench.told("ActionRefused") == 2
+
+
+async def test_an_object_that_is_not_there_is_not_found(bench: Bench) -> None:
+    empty = World()
+    with pytest.raises(NotFoundError, match="there is no ModelDeployment models/penguins"):
+        await Bench(empty, FailingApi(empty, Invariants())).look()
+
+
+async def test_an_object_that_is_going_is_left_alone(bench: Bench) -> None:
+    bench.world.delete()
+    assert await bench.look() is None
+    assert bench.api.written == []

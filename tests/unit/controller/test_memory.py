@@ -1,0 +1,109 @@
+"""What is remembered between two looks, and when it is worth a write."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sluice.api.status import Counts, ModelDeploymentStatus
+from sluice.controller.memory import CHECKPOINT, Memory
+from sluice.core.plan import Event, EventType
+
+from tests.unit.core.moments import ANALYZING, NOW
+
+STATUS = ANALYZING.plan.status
+EVENT = Event(EventType.NORMAL, "Promoted", "penguins/2 is stable now")
+MORE = timedelta(milliseconds=1)
+
+
+def counted(status: ModelDeploymentStatus, requests: int) -> ModelDeploymentStatus:
+    assert status.rollout
+    evidence = status.rollout.evidence.model_copy(update={"total": Counts(candidate_requests=requests)})
+    rollout = status.rollout.model_copy(update={"evidence": evidence})
+    return status.model_copy(update={"rollout": rollout, "message": f"{requests} requests"})
+
+
+def written() -> Memory:
+    memory = Memory()
+    memory.wrote(STATUS, STATUS.to_kubernetes(), NOW)
+    return memory
+
+
+def test_the_first_status_is_written() -> None:
+    assert Memory().worth_writing(STATUS, NOW)
+
+
+def test_the_same_status_is_never_written_again() -> None:
+    assert not written().worth_writing(STATUS, NOW + timedelta(days=1))
+
+
+def test_more_requests_are_written_at_the_next_checkpoint() -> None:
+    memory = written()
+    assert not memory.worth_writing(counted(STATUS, 9), NOW + CHECKPOINT - MORE)
+    assert memory.worth_writing(counted(STATUS, 9), NOW + CHECKPOINT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rollout": None}, {"observed_generation": 9}, {"ready": "1/8"}, {"stable": None}, {"weight": 21}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_fact_is_written_at_once_with_the_evidence(change: dict[str, Any]) -> None:
+    assert written().worth_writing(counted(STATUS, 9).model_copy(update=change), NOW)
+
+
+def test_what_was_counted_since_the_last_write_is_kept() -> None:
+    memory = written()
+    memory.status = counted(STATUS, 9)
+    assert memory.current(STATUS.to_kubernetes()) == counted(STATUS, 9)
+
+
+def test_what_somebody_else_wrote_wins() -> None:
+    memory = written()
+    memory.status = counted(STATUS, 9)
+    theirs = counted(STATUS, 100).to_kubernetes()
+    assert memory.current(theirs).to_kubernetes() == theirs
+
+
+def test_the_status_as_the_server_stores_it_counts_as_ours() -> None:
+    """Pruned, or with 1 for 1.0: only a later difference means that somebody else wrote."""
+    memory = Memory()
+    stored = STATUS.to_kubernetes() | {"fromANewerOperator": True}
+    memory.wrote(STATUS, stored, NOW)
+    assert memory.current(dict(reversed(stored.items()))) is STATUS
+
+
+def test_an_event_is_told_once_its_status_is_stored() -> None:
+    memory = Memory()
+    memory.tries(STATUS, (EVENT,), NOW)
+    assert memory.untold == []
+    memory.wrote(STATUS, STATUS.to_kubernetes(), NOW)
+    assert memory.untold == [(EVENT, NOW)]
+
+
+def test_an_event_is_told_when_only_the_answer_was_lost() -> None:
+    memory = Memory()
+    memory.tries(STATUS, (EVENT,), NOW)
+    memory.current(STATUS.to_kubernetes())
+    memory.current(STATUS.to_kubernetes())
+    assert memory.untold == [(EVENT, NOW)]
+
+
+def test_an_event_is_not_told_when_its_status_was_not_stored() -> None:
+    memory = Memory()
+    memory.tries(STATUS, (EVENT,), NOW)
+    memory.current({})
+    memory.current(STATUS.to_kubernetes())
+    assert memory.untold == []
+
+
+def test_an_object_is_as_it_should_be_only_while_its_version_is_the_one_we_made() -> None:
+    memory, manifest, key = Memory(), {"a": 1}, ("Deployment", "m-a")
+    live = {"metadata": {"resourceVersion": "7"}}
+    assert not memory.is_applied(key, manifest, live)
+    memory.applied[key] = (manifest, "7")
+    assert memory.is_applied(key, manifest, live)
+    assert not memory.is_applied(key, manifest, {"metadata": {"resourceVersion": "8"}})
+    assert not memory.is_applied(key, {"a": 2}, live)
+    assert not memory.is_applied(key, manifest, None)
