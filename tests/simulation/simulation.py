@@ -69,8 +69,8 @@ class Simulation:
         """Live through the rest of the story; return how things stand in the end."""
         await self.begin()
         while self.chapter < len(self.story):
-            await self._live(self.story[self.chapter])
-            self.chapter, self.acted = self.chapter + 1, False
+            await self.live(self.story[self.chapter])
+            self.chapter += 1
         await self._rest()
         self.controller.task.cancel()
         return end_of(self.world)
@@ -80,7 +80,8 @@ class Simulation:
         self.controller = self._start(self.memory, self.fault)
         await self._look()
 
-    async def _live(self, chapter: Chapter) -> None:
+    async def live(self, chapter: Chapter) -> None:
+        """Do what the chapter says, and wait for what must come of it."""
         if not self.acted:
             chapter.act(self.world)
             self.acted = True
@@ -88,6 +89,7 @@ class Simulation:
         while not chapter.until(self.world):
             assert self.world.time < patience, f"{chapter.title} never came; {self.world.status.get('message')}"
             await self.tick()
+        self.acted = False
 
     async def _rest(self) -> None:
         """Wait until nothing changes any more."""
