@@ -49,9 +49,12 @@ class Handlers:
 
     def changed(self, namespace: str | None, name: str | None, spec: Any, type: str | None, **_: Any) -> None:
         """Follow the model's URI, and look at what changed."""
-        if namespace is None or name is None or type == "DELETED":
+        if namespace is None or name is None:
             return
         key = (namespace, name)
+        if type == "DELETED":
+            self.watch.unsubscribe(key)  # events that came after the daemon's end have subscribed again
+            return
         uri = spec.get("model", {}).get("uri")
         if uri:
             self.watch.subscribe(key, uri, lambda: self.wakeups.wake(key))
@@ -99,4 +102,4 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.client_timeout = 300
     settings.watching.server_timeout = 240
     settings.networking.request_timeout = 10
-    settings.batching.batch_window = 0.05
+    settings.queueing.batch_window = 0.05
