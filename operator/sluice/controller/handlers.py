@@ -102,4 +102,3 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.client_timeout = 300
     settings.watching.server_timeout = 240
     settings.networking.request_timeout = 10
-    settings.queueing.batch_window = 0.05
