@@ -83,6 +83,8 @@ def set_up_logging(level: str) -> None:
         JsonFormatter("{asctime}{levelname}{name}{message}", style="{", rename_fields={"asctime": "time"})
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # The kubelet's probes, several a minute.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
