@@ -94,7 +94,7 @@ class Simulation:
     async def _rest(self) -> None:
         """Wait until nothing changes any more."""
         quiet = 0
-        while quiet < 30:
+        while quiet < 25:
             before = self.world.store.version
             await self.tick()
             quiet = 0 if self.world.store.version != before else quiet + 1

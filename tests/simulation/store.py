@@ -50,7 +50,8 @@ class Store:
         """Server-side apply: named fields are set, fields applied before and no longer named are removed."""
         key, meta = key_of(manifest), manifest["metadata"]
         live = self.objects.get(key)
-        self._precondition(live, meta)
+        if live:  # with a version, too, an object that is not there is created: so does the real one
+            self._precondition(live, meta)
         named = {"metadata": {k: v for k, v in meta.items() if k not in SET_BY_SERVER}} | {
             k: v for k, v in manifest.items() if k != "metadata"
         }
@@ -99,6 +100,12 @@ class Store:
         self.owned.pop(key, None)
         for child in [o for o in self.objects.values() if live["metadata"]["uid"] in _owners(o)]:
             self.delete(*key_of(child))
+
+    def collect_garbage(self) -> None:
+        """Delete what was made for an owner that is gone, as by a controller that came too late."""
+        uids = {o["metadata"]["uid"] for o in self.objects.values()}
+        for orphan in [o for o in self.objects.values() if _owners(o) and not _owners(o) & uids]:
+            self.delete(*key_of(orphan))
 
     def _put(self, key: Key, manifest: Manifest) -> None:
         """Store an object, with a new version only if it differs, a new generation only if its spec does."""

@@ -15,7 +15,7 @@ from tests.simulation.stories import STORIES
 from tests.simulation.world import World
 
 STEP, PATIENCE = 0.5, 400.0
-SEEDS = range(6)
+SEEDS = range(4)
 HANGS = 0.02
 
 

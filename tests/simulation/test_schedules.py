@@ -16,7 +16,7 @@ from tests.simulation.simulation import Simulation
 from tests.simulation.stories import SPEC, serves
 from tests.simulation.world import World
 
-TROUBLED_TICKS = 90
+TROUBLED_TICKS = 70
 PATIENCE_TICKS = 400
 BATCH = 20
 
@@ -28,7 +28,7 @@ async def live_through(seed: int) -> None:
     sim.world.submit(SPEC | {"progressDeadlineSeconds": 20})
     await sim.begin()
     for _ in range(TROUBLED_TICKS):
-        if rng.random() < 0.2:
+        if rng.random() < 0.25:
             action = rng.choices(list(ACTIONS), list(ACTIONS.values()))[0]
             action(rng, sim)
         await sim.tick()

@@ -67,8 +67,7 @@ def test_what_is_not_there() -> None:
         store.apply_status(manifest(status={}))
     with pytest.raises(NotFoundError):
         store.merge(DEPLOYMENTS, "n", "d", {})
-    with pytest.raises(ConflictError):
-        store.apply(manifest(metadata={"resourceVersion": "1"}))
+    assert store.apply(manifest(metadata={"resourceVersion": "1"}))["metadata"]["generation"] == 1
 
 
 def test_a_frozen_template_never_changes() -> None:
@@ -88,6 +87,13 @@ def test_a_deletion_waits_for_finalizers_and_takes_the_children_along() -> None:
     assert store.objects["ModelDeployment", "n", "d"]["metadata"]["deletionTimestamp"]
     store.merge(MODEL_DEPLOYMENTS, "n", "d", {"metadata": {"finalizers": None}})
     store.delete("ModelDeployment", "n", "d")
+    assert store.objects == {}
+
+
+def test_a_child_made_for_an_owner_that_is_gone_is_collected() -> None:
+    store = Store()
+    store.create(manifest(metadata={"ownerReferences": [{"uid": "uid-0"}]}))
+    store.collect_garbage()
     assert store.objects == {}
 
 

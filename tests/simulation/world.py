@@ -186,6 +186,7 @@ class World:
             self.store.write(changed)
 
     def _collect_garbage(self) -> None:
+        self.store.collect_garbage()
         here = {pod["metadata"]["uid"] for pod in self.store.of_kind("Pod")}
         for uid in self.lives.keys() - here:
             life = self.lives[uid]
