@@ -1,6 +1,7 @@
 """Command line: `python3 -m hack.cluster COMMAND [--name NAME]`."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 3
+    except BrokenPipeError:  # `status | head -1`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("Interrupted: run the same command again, it goes on where it stopped.", file=sys.stderr)
         return 130
@@ -67,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
         Lifecycle(paths, cache, progress).down()
     elif options.command == "status":
         health = Health.of(paths)
-        print(health.table(paths))
+        print(health.table(paths), flush=True)
         return health.state.value
     elif options.command == "load":
         _load(options.images, cache, paths, progress)

@@ -4,7 +4,7 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,15 +71,18 @@ class Api:
             return False
         generation = found["metadata"].get("generation", 0)
         return any(
-            condition["type"] == kind
-            and condition["status"] == "True"
-            and condition.get("observedGeneration", generation) == generation
+            is_true(condition, kind) and condition.get("observedGeneration", generation) == generation
             for condition in found.get("status", {}).get("conditions", [])
         )
 
     def wait(self, check: Callable[["Api"], bool], patience: float, what: str) -> None:
         """Poll until the check holds."""
         wait_for(lambda: True if check(self) else None, patience, what, pause=0.2)
+
+
+def is_true(condition: Mapping[str, Any], kind: str) -> bool:
+    """Whether this is that condition, and it holds."""
+    return bool(condition["type"] == kind and condition["status"] == "True")
 
 
 NODES = "/api/v1/nodes"
@@ -92,10 +95,14 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 def node_ready(api: Api, node: str, since: datetime) -> bool:
     """Whether the kubelet can run pods and said so lately: conditions outlive the one who wrote them."""
-    lease = api.object(f"{LEASES}/{node}")
-    if lease is None or datetime.fromisoformat(lease["spec"]["renewTime"]) < since:
+    found = api.object(f"{NODES}/{node}")
+    conditions = found["status"].get("conditions", []) if found else []
+    heard = [condition["lastHeartbeatTime"] for condition in conditions if is_true(condition, "Ready")]
+    if not heard:
         return False
-    return api.condition(f"{NODES}/{node}", "Ready")
+    lease = api.object(f"{LEASES}/{node}")  # renewed far more often, but not in a node's first seconds
+    heard += [lease["spec"]["renewTime"]] if lease else []
+    return any(datetime.fromisoformat(time) >= since.replace(microsecond=0) for time in heard)
 
 
 def gateway_serves(api: Api, port: int) -> bool:

@@ -61,7 +61,8 @@ class GatewayInstaller:
 
     def install_types(self) -> None:
         """Create the chart's CRDs: Helm takes them one by one, and only after everything else is there."""
-        apply(self.kubectl, self.paths, self.chart / "charts" / "crds" / "crds")
+        if not self._released():
+            apply(self.kubectl, self.paths, self.chart / "charts" / "crds" / "crds")
 
     def install(self, progress: Progress) -> None:
         """Install the controller and the public gateway, and wait until Envoy serves it."""

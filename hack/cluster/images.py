@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hack.cluster import versions, wheels
-from hack.cluster.buildah import Buildah
+from hack.cluster.buildah import UNSHARE, Buildah
 from hack.cluster.paths import Cache
 from hack.cluster.progress import Progress
 from hack.cluster.shell import run
@@ -100,7 +100,7 @@ class Images:
 
     def _debootstrap(self, root: Path) -> None:
         mirror = [site] if (site := debian_mirror()) else []
-        run(["debootstrap", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}", versions.BASE_SUITE,
+        run([*UNSHARE, "debootstrap", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}", versions.BASE_SUITE,
              root, *mirror])  # fmt: skip
         for unneeded in UNNEEDED:
             directory = root / unneeded
