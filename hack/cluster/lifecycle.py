@@ -150,9 +150,11 @@ class Lifecycle:
         for directory in (self.paths.run, self.paths.state):
             if directory.exists():
                 shutil.rmtree(directory)
-        with suppress(OSError):  # not empty: there are other clusters, whose mount point must stay
+        with suppress(OSError):
             self.paths.state.parent.rmdir()
-            CNI_CACHE.rmdir()
+        if not any(self.paths.run.parent.glob("*/holder.pid")):  # removing another cluster's mount point unmounts it
+            with suppress(OSError):
+                CNI_CACHE.rmdir()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
