@@ -33,6 +33,7 @@ NEEDED = [
     *(("", "services", "", verb) for verb in WRITE),
     *((GATEWAY, "httproutes", "", verb) for verb in WRITE),
     *(("", "pods", "", verb) for verb in READ),
+    *(("discovery.k8s.io", "endpointslices", "", verb) for verb in READ),
     *((GATEWAY, "gateways", "", verb) for verb in READ),
     *(("apiextensions.k8s.io", "customresourcedefinitions", "", verb) for verb in READ),
     *((group, "events", "", verb) for group in ("", "events.k8s.io") for verb in ("create", "patch")),

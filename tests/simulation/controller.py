@@ -14,7 +14,7 @@ from sluice.controller.memory import Memory
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.wakeups import Key, Wakeups
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
-from sluice.kube.api import KubeApi, Manifest, Resource
+from sluice.kube.api import ENDPOINT_SLICES, KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, UnavailableError
 
 from tests.simulation.invariants import Invariants
@@ -64,6 +64,8 @@ class SimulatedApi(KubeApi):
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
         await self._my_turn()
+        if resource == ENDPOINT_SLICES:
+            return self.world.endpoint_slices()
         return self.world.store.select(resource, namespace, labels)
 
     async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:

@@ -136,6 +136,14 @@ class World:
                 unreachable[pod.uid] = "timeout"
         return Scrape(counters, unreachable)
 
+    def endpoint_slices(self) -> list[Manifest]:
+        """What the Services send requests to: pods as they were when last looked at."""
+        found = []
+        for pod in self.store.of_kind("Pod"):
+            ready = pod["status"]["conditions"][0]["status"] == "True"
+            found.append({"conditions": {"ready": ready}, "targetRef": {"uid": pod["metadata"]["uid"]}})
+        return [{"kind": "EndpointSlice", "endpoints": found}]
+
     def _traffic(self, seconds: float) -> None:
         if not self.live:
             return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from sluice.api.spec import Approval, ModelDeploymentSpec, Traffic
 from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
-from sluice.kube.api import DEPLOYMENTS, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
+from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
 from sluice.kube.pods import read_pod
 from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES
 from sluice.traffic import gateway_api
@@ -28,10 +28,11 @@ class World:
 async def observe(api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec) -> World:
     """Read the live state of everything a ModelDeployment owns or depends on."""
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
-    deployments, services, pods, route, problem = await asyncio.gather(
+    deployments, services, pods, slices, route, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
         api.list(SERVICES, namespace, mine),
         api.list(PODS, namespace, mine),
+        api.list(ENDPOINT_SLICES, namespace, mine),
         api.get(ROUTES, namespace, name),
         gateway_problem(api, namespace, spec.traffic),
     )
@@ -40,18 +41,27 @@ async def observe(api: KubeApi, namespace: str, name: str, spec: ModelDeployment
     if route:
         objects["HTTPRoute", name] = route
     return World(
-        revisions=read_revisions(deployments, pods),
+        revisions=read_revisions(deployments, pods, slices),
         route=gateway_api.read(route) if route else None,
         gateway_problem=problem,
         objects=objects,
     )
 
 
-def read_revisions(deployments: list[Manifest], pods: list[Manifest]) -> dict[str, RevisionState]:
-    """Put Deployments and pods together by revision."""
+def read_revisions(
+    deployments: list[Manifest], pods: list[Manifest], slices: list[Manifest]
+) -> dict[str, RevisionState]:
+    """Put Deployments and pods together by revision.
+
+    Ready is who stands in its Service's endpoints: the gateway knows no other pods, and answers 500 itself when a
+    revision that has a weight has none yet.
+    """
+    endpoints = set(ready_endpoints(slices))
     by_revision: dict[str, list[Pod]] = {}
-    for pod in pods:
-        by_revision.setdefault(pod["metadata"]["labels"].get(LABEL_REVISION, ""), []).append(read_pod(pod))
+    for raw in pods:
+        pod = read_pod(raw)
+        pod = replace(pod, ready=pod.ready and pod.uid in endpoints)
+        by_revision.setdefault(raw["metadata"]["labels"].get(LABEL_REVISION, ""), []).append(pod)
     found = {}
     for deployment in deployments:
         revision = deployment["metadata"]["labels"].get(LABEL_REVISION)
@@ -64,6 +74,14 @@ def read_revisions(deployments: list[Manifest], pods: list[Manifest]) -> dict[st
             trouble=_replica_failure(deployment),
         )
     return found
+
+
+def ready_endpoints(slices: Iterable[Manifest]) -> Iterator[str]:
+    """Yield the UIDs of the pods that Services send requests to."""
+    for endpoint in (endpoint for found in slices for endpoint in found.get("endpoints") or ()):
+        # Readiness that is not stated counts as ready (EndpointSlice API).
+        if endpoint.get("conditions", {}).get("ready") is not False:
+            yield endpoint.get("targetRef", {}).get("uid", "")
 
 
 async def gateway_problem(api: KubeApi, namespace: str, traffic: Traffic | None) -> str | None:

@@ -27,18 +27,36 @@ def pod(revision: str, uid: str) -> dict[str, Any]:
 
 
 def test_pods_are_put_to_their_revision() -> None:
-    found = read_revisions([deployment("a"), deployment("b", None)], [pod("a", "1"), pod("b", "2"), pod("gone", "3")])
+    found = read_revisions(
+        [deployment("a"), deployment("b", None)], [pod("a", "1"), pod("b", "2"), pod("gone", "3")], []
+    )
     assert {name: [p.uid for p in state.pods] for name, state in found.items()} == {"a": ["1"], "b": ["2"]}
     assert (found["a"].replicas, found["b"].replicas) == (3, 1)
 
 
+@pytest.mark.parametrize(
+    ("endpoints", "ready"),
+    [
+        pytest.param([], False, id="not known to the gateway yet"),
+        pytest.param([{"targetRef": {"uid": "1"}, "conditions": {"ready": False}}], False, id="not ready there"),
+        pytest.param([{"targetRef": {"uid": "2"}, "conditions": {"ready": True}}], False, id="another pod"),
+        pytest.param([{"targetRef": {"uid": "1"}, "conditions": {"ready": True}}], True, id="ready"),
+        pytest.param([{"targetRef": {"uid": "1"}}], True, id="not stated"),
+    ],
+)
+def test_a_pod_is_ready_once_it_stands_in_its_services_endpoints(endpoints: list[Any], ready: bool) -> None:
+    raw = pod("a", "1") | {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    (found,) = read_revisions([deployment("a")], [raw], [{"endpoints": endpoints}, {"endpoints": None}])["a"].pods
+    assert found.ready is ready
+
+
 def test_a_deployment_that_only_has_our_label_is_not_ours() -> None:
-    assert read_revisions([deployment(None)], []) == {}
+    assert read_revisions([deployment(None)], [], []) == {}
 
 
 def test_a_quota_that_forbids_pods_is_trouble() -> None:
     refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
-    trouble = read_revisions([deployment("a", conditions=[refused])], [])["a"].trouble
+    trouble = read_revisions([deployment("a", conditions=[refused])], [], [])["a"].trouble
     assert trouble is not None
     assert (trouble.severity, trouble.reason, trouble.message) == (Severity.WAITING, "FailedCreate", "exceeded quota")
 
