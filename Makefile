@@ -71,3 +71,8 @@ test-e2e: venv  ## Only the tests on the real cluster
 .PHONY: test
 test: lint typecheck  ## Everything, on a cluster of its own
 	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) tests
+
+.PHONY: bench
+bench: venv  ## Measure rollouts as clients see them (about 15 minutes)
+	$(RUN)/python -m benchmarks.rollouts hard-failure --cluster $(CLUSTER)
+	$(RUN)/python -m benchmarks.rollouts good --cluster $(CLUSTER)

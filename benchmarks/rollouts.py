@@ -1,0 +1,173 @@
+"""What clients see of rollouts, from their own log: `make bench`.
+
+hard-failure: a canary that answers 500 to everything, at 10 % weight; how long until it is off traffic, counted from
+the first failed answer, and how many requests failed. good: a version that is fine; how many requests failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sluice_training.data import request_rows
+
+from benchmarks.machine import RESULTS, described, here
+from hack.demo.watching import Sight, Watcher
+from hack.load import Answer, Load
+from hack.stack.install import Stack, bring_up
+
+NAMESPACE, NAME, ALIAS = "bench", "bench", "bench"
+FIRST, BETTER, BROKEN = 1, 2, 4
+QUIET_SECONDS = 3.0
+PATIENCE_SECONDS = 180.0
+GOOD_STEPS: list[dict[str, Any]] = [
+    {"setWeight": 10},
+    {"analysis": {"marginAbsolute": 0.03}},
+    {"setWeight": 50},
+    {"analysis": {"marginAbsolute": 0.01}},
+]
+BAD_STEPS: list[dict[str, Any]] = [{"setWeight": 10}, {"pause": {"duration": "10m"}}]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A ModelDeployment to measure on."""
+
+    stack: Stack
+    watcher: Watcher
+
+    def install(self, steps: list[dict[str, Any]]) -> None:
+        """Put version 1 live with these steps, from nothing."""
+        shell = self.stack.shell
+        shell.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
+        shell.kubectl("delete", "md", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=90s")
+        self.stack.move_alias(ALIAS, FIRST)
+        spec = {
+            "model": {"uri": f"models:/penguins@{ALIAS}"},
+            "replicas": 2,
+            "traffic": {"gateway": {"name": "public", "namespace": "gateways"}, "pathPrefix": "/bench"},
+            "strategy": {"canary": {"steps": steps}},
+            "scaleDownDelaySeconds": 5,
+        }
+        meta = {"name": NAME, "namespace": NAMESPACE}
+        manifest = {"apiVersion": "sluice.dev/v1alpha1", "kind": "ModelDeployment", "metadata": meta, "spec": spec}
+        shell.apply(json.dumps(manifest))
+        self.until(lambda sight: sight.ready and sight.stable == str(FIRST))
+
+    def until(self, true: Callable[[Sight], bool]) -> None:
+        """Wait for something to be so."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not true(self.watcher.look()):
+            if time.monotonic() > end:
+                raise TimeoutError(json.dumps(self.watcher.look().status, indent=1))
+            time.sleep(0.5)
+
+    def load(self, rate: float) -> Load:
+        """Send rows at a rate."""
+        return Load(f"{self.stack.gateway_url}/bench/invocations", request_rows(), rate)
+
+
+def hard_failure(bench: Bench, trials: int, rate: float) -> dict[str, Any]:
+    """Roll out the broken version again and again."""
+    bench.install(BAD_STEPS)
+    rows = []
+    with bench.load(rate) as load:
+        for number in range(1, trials + 1):
+            since = len(load.answers)
+            bench.stack.move_alias(ALIAS, BROKEN)
+            bench.until(lambda sight: sight.rejected == str(BROKEN))
+            quiet(load.answers, since)
+            bench.stack.move_alias(ALIAS, FIRST)
+            rows.append(trial(load.answers[since:]))
+            print(f"trial {number}/{trials}: off after {rows[-1]['seconds']:.2f} s, {rows[-1]['failed']} failed")
+            bench.until(lambda sight: not sight.rejected and len(sight.status.get("retired", [])) <= 1)
+            time.sleep(12)  # the old pods are drained and gone: every trial starts from the same state
+    seconds = sorted(row["seconds"] for row in rows)
+    failed = sorted(row["failed"] for row in rows)
+    return {
+        "rate": rate, "weight": 10, "trials": rows,
+        "seconds": {"median": quantile(seconds, 0.5), "p95": quantile(seconds, 0.95), "max": seconds[-1]},
+        "failed": {"median": quantile(failed, 0.5), "p95": quantile(failed, 0.95), "max": failed[-1]},
+    }  # fmt: skip
+
+
+def trial(answers: Sequence[Answer]) -> dict[str, Any]:
+    """Read one trial off the clients' log."""
+    failed = [answer for answer in answers if answer.failed]
+    others = [answer for answer in failed if answer.version != str(BROKEN)]
+    first = min(answer.done for answer in failed)
+    last = max(answer.sent for answer in answers if answer.version == str(BROKEN))
+    return {"seconds": max(0.0, last - first), "failed": len(failed), "failed_elsewhere": len(others)}
+
+
+def quiet(answers: list[Answer], since: int) -> None:
+    """Wait until nobody has met the broken version for some seconds."""
+    while True:
+        last = max((a.done for a in answers[since:] if a.version == str(BROKEN)), default=0.0)
+        if time.monotonic() - last > QUIET_SECONDS:
+            return
+        time.sleep(0.2)
+
+
+def good(bench: Bench, trials: int, rate: float) -> dict[str, Any]:
+    """Promote good versions, there and back."""
+    bench.install(GOOD_STEPS)
+    rows = []
+    with bench.load(rate) as load:
+        for number in range(1, trials + 1):
+            since, began = len(load.answers), time.monotonic()
+            version = BETTER if number % 2 else FIRST
+            bench.stack.move_alias(ALIAS, version)
+            bench.until(lambda sight, to=str(version): sight.stable == to and not sight.candidate)  # type: ignore[misc]
+            seconds = time.monotonic() - began
+            time.sleep(12)  # until the old pods are gone: their end is part of a rollout
+            answers = load.answers[since:]
+            latencies = sorted(1000 * (a.done - a.sent) for a in answers)
+            rows.append(
+                {
+                    "seconds": seconds,
+                    "requests": len(answers),
+                    "failed": sum(a.failed for a in answers),
+                    "p50_ms": quantile(latencies, 0.5),
+                    "p99_ms": quantile(latencies, 0.99),
+                }
+            )
+            print(f"rollout {number}/{trials}: {json.dumps(rows[-1])}")
+    return {"rate": rate, "rollouts": rows, "failed": sum(row["failed"] for row in rows)}
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least this share of the sorted values does not exceed."""
+    return values[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def main() -> int:
+    """Measure and write the result down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("hard-failure", "good"))
+    parser.add_argument("--cluster", default="sluice")
+    parser.add_argument("--trials", type=int)
+    options = parser.parse_args()
+    stack = bring_up(options.cluster, print)
+    bench = Bench(stack, Watcher(NAMESPACE, NAME, stack.shell.env["KUBECONFIG"]))
+    if options.what == "good":
+        result = good(bench, options.trials or 6, 100)
+    else:
+        result = hard_failure(bench, options.trials or 20, 50)
+    stack.shell.kubectl("delete", "md", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=90s")
+    RESULTS.mkdir(exist_ok=True)
+    target = RESULTS / f"{options.what}.json"
+    target.write_text(json.dumps({"machine": described(here()), **result}, indent=1) + "\n")
+    print(json.dumps({key: value for key, value in result.items() if key not in ("trials", "rollouts")}))
+    print(f"written: {target.relative_to(RESULTS.parent.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
