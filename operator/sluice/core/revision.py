@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sluice.api.spec import ModelDeploymentSpec, Server
 from sluice.api.status import ModelDeploymentStatus, Revision
-from sluice.core.observation import ResolvedModel
+from sluice.core.observation import ResolvedModel, Unresolved
 
 
 def revision_of(server: Server, model: ResolvedModel, image: str) -> Revision:
@@ -39,6 +39,19 @@ def wanted_revision(
         if revision_of(spec.server, model, image).name == revision.name:
             return revision
     return wanted
+
+
+def changed_digest(status: ModelDeploymentStatus, model: ResolvedModel) -> Unresolved | None:
+    """Refuse a version that was pinned to another digest before: a version's content never changes by itself."""
+    for revision in (*_known(status), *(entry.revision for entry in status.retired)):
+        same_version = (revision.model_name, revision.model_version) == (model.name, model.version)
+        if same_version and revision.digest != model.digest:
+            return Unresolved(
+                "DigestChanged",
+                f"{model.name}/{model.version} has another digest in the registry ({model.digest[:15]}…) than when it "
+                f"was pinned ({revision.digest[:15]}…), so somebody may have changed it: register a new version",
+            )
+    return None
 
 
 def _known(status: ModelDeploymentStatus) -> Iterator[Revision]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sluice.api.spec import ModelDeploymentSpec
@@ -11,7 +11,7 @@ from sluice.api.status import ModelDeploymentStatus, Revision, Rollout, Verdict
 from sluice.core.evidence import Judgement, fold, judge, took
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
-from sluice.core.revision import wanted_revision
+from sluice.core.revision import changed_digest, wanted_revision
 from sluice.core.strategies.base import Strategy
 
 
@@ -83,6 +83,8 @@ def look(
 ) -> Situation:
     """Put together what the rules need: the wanted revision, and the evidence with what was counted since."""
     wanted = None
+    if isinstance(seen.model, ResolvedModel) and (refused := changed_digest(status, seen.model)):
+        seen = replace(seen, model=refused)
     if isinstance(seen.model, ResolvedModel):
         wanted = wanted_revision(spec, status, seen.model, seen.server_image)
     elif status.rollout:

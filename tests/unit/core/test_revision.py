@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 from sluice.api.spec import Server
-from sluice.core.revision import revision_of, wanted_revision
+from sluice.core.observation import ResolvedModel
+from sluice.core.revision import changed_digest, revision_of, wanted_revision
 
-from tests.unit.core.moments import IMAGE, SERVING, SPEC, model
+from tests.unit.core.moments import AT_20, IMAGE, SERVING, SPEC, Moment, model
 
 
 class NewerServer(Server):
@@ -70,3 +71,30 @@ def test_the_next_version_gets_the_new_image() -> None:
 def test_an_image_that_the_user_names_is_another_revision() -> None:
     spec = SERVING.edited(server={"image": "mine:1"}).spec
     assert wanted_revision(spec, SERVING.status, model("1"), IMAGE).image == "mine:1"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [SERVING.wanting("1"), AT_20, SERVING.rejected("2").wanting("2"), SERVING.retired("2", due=-1).wanting("2")],
+    ids=["stable", "candidate", "rejected", "retired"],
+)
+def test_a_version_whose_digest_changed_in_the_registry_is_refused(moment: Moment) -> None:
+    assert isinstance(moment.model, ResolvedModel)
+    other = replace(moment.model, digest="sha256:" + "f" * 64)
+    tampered = replace(moment, model=other)
+    refused = changed_digest(moment.status, other)
+    assert refused is not None
+    assert tampered.situation.seen.model == refused
+    after = tampered.plan.status
+    assert (after.stable, after.rollout and after.rollout.revision) == (
+        moment.status.stable,
+        moment.status.rollout and moment.status.rollout.revision,
+    )
+    progressing = after.condition("Progressing")
+    assert progressing is not None
+    assert (progressing.reason, "register a new version" in progressing.message) == ("DigestChanged", True)
+
+
+def test_a_version_with_its_pinned_digest_is_not_refused() -> None:
+    assert changed_digest(AT_20.status, model("2")) is None
+    assert changed_digest(AT_20.status, model("3")) is None
