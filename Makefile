@@ -62,7 +62,7 @@ PYTEST := $(RUN)/pytest
 
 .PHONY: test-unit
 test-unit: venv  ## Unit tests, properties and the simulation: no cluster
-	$(PYTEST) tests/unit tests/simulation
+	$(PYTEST) -m "not integration" tests/unit tests/simulation
 
 .PHONY: test-e2e
 test-e2e: venv  ## Only the tests on the real cluster
@@ -70,7 +70,8 @@ test-e2e: venv  ## Only the tests on the real cluster
 
 .PHONY: test
 test: lint typecheck  ## Everything, on a cluster of its own
-	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) tests
+	@python3 -m hack.cluster up --name $(TEST_CLUSTER)
+	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) tests/unit tests/simulation tests/integration tests/e2e
 
 .PHONY: bench
 bench: venv  ## Measure rollouts as clients see them (about 15 minutes)
