@@ -1,0 +1,1 @@
+"""What the project needs around itself: the embedded cluster, images, the demo."""

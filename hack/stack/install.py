@@ -66,7 +66,8 @@ def install_chart(stack: Stack, *options: str) -> None:
     """Install or upgrade the operator with real Helm."""
     repository, tag = stack.images["operator"].rsplit(":", 1)
     stack.shell.run(
-        "helm", "upgrade", "--install", "--take-ownership", RELEASE, "charts/sluice", "--namespace", NAMESPACE, "--create-namespace",
+        "helm", "upgrade", "--install", "--take-ownership", RELEASE, "charts/sluice",
+        "--namespace", NAMESPACE, "--create-namespace",
         "--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}",
         "--set", f"server.image={stack.images['server']}",
         "--set", f"mlflow.trackingUri={IN_CLUSTER_MLFLOW}",
