@@ -110,7 +110,6 @@ def test_an_artifact_with_another_digest_is_never_served(subject: Subject) -> No
 
 
 def test_mlflow_may_be_down_at_create_and_in_mid_rollout(subject: Subject, traffic: Callable[[float], Load]) -> None:
-    kubectl = subject.stack.shell.kubectl
     subject.alias_to(FIRST)
     try:
         mlflow_down(subject)
@@ -130,16 +129,20 @@ def test_mlflow_may_be_down_at_create_and_in_mid_rollout(subject: Subject, traff
         assert [answer for answer in load.answers if answer.failed] == []
     finally:
         mlflow_up(subject)
-        kubectl("--namespace", "mlflow", "get", "endpoints", "mlflow")
 
 
 def mlflow_down(subject: Subject) -> None:
     """Cut MLflow off from everybody, without losing what it stores."""
     patch = {"spec": {"selector": {"app.kubernetes.io/cut-off": "yes"}}}
-    subject.stack.shell.kubectl("-n", "mlflow", "patch", "service", "mlflow", "--patch", json.dumps(patch))
+    kubectl = subject.stack.shell.kubectl
+    kubectl("-n", "mlflow", "patch", "service", "mlflow", "--patch", json.dumps(patch))
+    # Connections that are open would live on: end the process. Its container starts again, with its files.
+    kubectl("-n", "mlflow", "exec", "deployment/mlflow", "--", "python", "-c", "import os; os.kill(1, 15)")
 
 
 def mlflow_up(subject: Subject) -> None:
     """Connect it again."""
     patch = {"spec": {"selector": {"app.kubernetes.io/cut-off": None}}}
-    subject.stack.shell.kubectl("-n", "mlflow", "patch", "service", "mlflow", "--patch", json.dumps(patch))
+    kubectl = subject.stack.shell.kubectl
+    kubectl("-n", "mlflow", "wait", "--for=condition=Ready", "pods", "--all", "--timeout=120s")
+    kubectl("-n", "mlflow", "patch", "service", "mlflow", "--patch", json.dumps(patch))
