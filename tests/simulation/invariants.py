@@ -103,7 +103,7 @@ class Invariants:
             was = old.get(condition["type"])
             if was and was["status"] == condition["status"]:
                 assert was["lastTransitionTime"] == condition["lastTransitionTime"], condition
-        names = [entry["revision"]["name"] for entry in now["retired"]]
+        names = [entry["revision"]["name"] for entry in now.get("retired", [])]
         live = {now.get("stable", {}).get("name"), began}
         assert len(set(names)) == len(names), f"retired twice: {names}"
         assert not live & set(names), "what is live is not retired"

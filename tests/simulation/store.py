@@ -68,6 +68,8 @@ class Store:
         if live is None:
             raise NotFoundError(f"{key} is not there")
         self._precondition(live, manifest["metadata"])
+        if path := emptied(live.get("status", {}), manifest["status"]):
+            raise RefusedError(f"{path}: Invalid value: null")
         merged = copy(live)
         self._own(key, merged, {"status": manifest["status"]}, status=True)
         self._put(key, merged)
@@ -198,3 +200,13 @@ def _merge(value: Manifest, patch: Manifest) -> Manifest:
         else:
             value[key] = inner
     return value
+
+
+def emptied(before: Any, after: Any, path: str = "status") -> str | None:
+    """Name a map that was filled and is applied empty: the real API server makes null of it, and refuses that."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return None
+    if before and not after:
+        return path
+    found = (emptied(before[key], after[key], f"{path}.{key}") for key in before.keys() & after.keys())
+    return next((place for place in found if place), None)

@@ -156,6 +156,28 @@ class ModelDeploymentStatus(ApiModel):
         default=(), json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     )
 
+    def to_kubernetes(self) -> dict[str, Any]:
+        """Return the JSON form without empty lists and maps.
+
+        When an apply leaves a map empty that it had filled before, the API server makes null of it, and then refuses
+        that; a field that is left out is simply gone.
+        """
+        filled: dict[str, Any] = _filled(super().to_kubernetes())
+        return filled
+
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of a type, if it is there."""
         return next((c for c in self.conditions if c.type == kind), None)
+
+
+# What the statistics store is theirs: an empty list in there may mean something.
+_OPAQUE = ("state", "sampleRatio")
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    pairs = {key: item if key in _OPAQUE else _filled(item) for key, item in value.items()}
+    return {key: item for key, item in pairs.items() if item not in ({}, [])}
