@@ -84,6 +84,12 @@ class Subject:
         self.alias_to(version)
         self.apply(**spec)
         self.until(lambda status: stable(status) == version and is_true(status, "Ready"), f"version {version} serves")
+        self.until(lambda _: self.answers(), "the gateway answers for it")
+
+    def answers(self) -> bool:
+        """Whether the model is reached through the gateway."""
+        url = f"{self.stack.gateway_url}/{self.namespace}/ping"
+        return self.stack.shell.attempt("curl", "--silent", "--fail", "--max-time", "5", url).returncode == 0
 
     def annotate(self, action: str) -> None:
         """Ask for an action on the present candidate."""

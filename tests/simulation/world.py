@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sluice.api.base import KIND
 from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
-from sluice.resources.naming import ANNOTATION_MODEL, revision_of
+from sluice.resources.naming import ANNOTATION_MODEL
+from sluice.traffic import gateway_api
 
 from tests.simulation import pods
 from tests.simulation.pods import EPOCH, Behaviour, Life, Version
@@ -221,6 +222,5 @@ class World:
 
 
 def split_of(route: Manifest) -> dict[str, int]:
-    """The weights as they are written, by revision."""
-    backends = route["spec"]["rules"][0]["backendRefs"]
-    return {str(revision_of(NAME, backend["name"])): backend["weight"] for backend in backends}
+    """Percent by revision, as written."""
+    return dict(gateway_api.read(route).weights)

@@ -72,7 +72,7 @@ class Applier:
         if plan.split and target.spec.traffic:
             route = gateway_api.render(
                 name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
-                split=plan.split,
+                split=plan.split, live=live.get(("HTTPRoute", target.name)),
             )  # fmt: skip
             await self._apply(route, memory, live)
         for revision in plan.freeze:

@@ -13,7 +13,8 @@ from typing import Any
 from sluice.api.spec import Traffic
 from sluice.resources.naming import Manifest, metadata, object_name, owned_labels
 from sluice.resources.service import PORT
-from sluice.traffic.gateway_status import read
+from sluice.traffic.gateway_status import read, read_slots
+from sluice.traffic.slots import PERCENT, place
 
 __all__ = ["differences", "drifted", "read", "render"]
 
@@ -25,8 +26,19 @@ HEADER_REVISION = "x-sluice-revision"
 HEADER_ASSIGNMENT = "x-sluice-assignment"
 
 
-def render(*, name: str, namespace: str, owner: Manifest, traffic: Traffic, split: Mapping[str, int]) -> Manifest:
+def render(
+    *,
+    name: str,
+    namespace: str,
+    owner: Manifest,
+    traffic: Traffic,
+    split: Mapping[str, int],
+    live: Mapping[str, Any] | None = None,
+) -> Manifest:
     """Render the route that gives every revision its percent of the traffic; those with none are left out.
+
+    Where that can't be done at once without losing requests, this is the next step from the `live` route to it: render
+    again when the gateway has taken it (see `slots`).
 
     Everything the API server would fill in is written out, so that what is read back can be compared.
 
@@ -35,9 +47,14 @@ def render(*, name: str, namespace: str, owner: Manifest, traffic: Traffic, spli
     """
     if traffic.gateway is None:
         raise ValueError("a route needs a gateway: set traffic.gateway.name")
-    backends = [_backend(name, revision, weight) for revision, weight in split.items() if weight > 0]
-    if not backends:
+    wanted = {revision: percent for revision, percent in split.items() if percent > 0}
+    if not wanted:
         raise ValueError("a route needs a revision with a weight above zero")
+    state = read(live or {})
+    slots = place(wanted, read_slots(live or {}), accepted=bool(state.accepted))
+    # Percent read better, where they are enough.
+    unit = PERCENT if all(slot.share % PERCENT == 0 for slot in slots) else 1
+    backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]
     parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": traffic.gateway.name}
     if traffic.gateway.namespace is not None:
         parent["namespace"] = traffic.gateway.namespace

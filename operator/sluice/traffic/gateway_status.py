@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice.core.observation import RouteState
 from sluice.resources.naming import revision_of
+from sluice.traffic.slots import PARKED, PERCENT, WHOLE, Slot
 
 REQUIRED = ("Accepted", "ResolvedRefs")
 
@@ -30,19 +31,33 @@ def read(route: Mapping[str, Any]) -> RouteState:
     return RouteState(weights, accepted=True if complete else None)
 
 
-def _weights(route: Mapping[str, Any]) -> dict[str, int]:
+def read_slots(route: Mapping[str, Any]) -> tuple[Slot, ...]:
+    """Return the backends of the first rule in their order; what is no revision's Service is `service/NAME`."""
     name = str(_dict(route.get("metadata")).get("name", ""))
-    found: dict[str, int] = {}
     rules = [_dict(rule) for rule in _list(_dict(route.get("spec")).get("rules"))]
-    for backend in _list(rules[0].get("backendRefs") if rules else None):
-        weight = backend.get("weight", 1) if isinstance(backend, dict) else 0  # 1 is the Gateway API's default
-        if not isinstance(weight, int) or isinstance(weight, bool) or weight <= 0:
-            continue
+    backends = [ref for ref in _list(rules[0].get("backendRefs") if rules else None) if isinstance(ref, dict)]
+    weights = [_weight(backend) for backend in backends]
+    total = sum(weights)
+    slots = []
+    for backend, weight in zip(backends, weights, strict=True):
         service = str(backend.get("name", ""))
-        key = revision_of(name, service) or f"service/{service}"
-        found[key] = found.get(key, 0) + weight
-    total = sum(found.values())
-    return found if total == 100 else {key: max(1, round(100 * weight / total)) for key, weight in found.items()}
+        share = max(1, round(WHOLE * weight / total)) if weight else 0
+        slots.append(Slot(revision_of(name, service) or f"service/{service}", share))
+    return tuple(slots)
+
+
+def _weights(route: Mapping[str, Any]) -> dict[str, int]:
+    """Percent by revision; parked ones have no traffic to speak of and are left out."""
+    shares: dict[str, int] = {}
+    for slot in read_slots(route):
+        if slot.share > PARKED:
+            shares[slot.revision] = shares.get(slot.revision, 0) + slot.share
+    return {revision: max(1, round(share / PERCENT)) for revision, share in shares.items()}
+
+
+def _weight(backend: Mapping[str, Any]) -> int:
+    weight = backend.get("weight", 1)  # 1 is the default of the Gateway API
+    return weight if isinstance(weight, int) and not isinstance(weight, bool) and weight > 0 else 0
 
 
 def _reports(route: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
