@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,11 +45,6 @@ class Shell:
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl."""
         return self.run("kubectl", *arguments, stdin=stdin)
-
-    def get(self, *arguments: str) -> dict[str, Any]:
-        """Return an object, or a list of them, as JSON."""
-        answer: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
-        return answer
 
     def apply(self, manifest: str) -> None:
         """Apply YAML or JSON."""

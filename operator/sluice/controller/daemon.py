@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sluice.controller.memory import Memory
 from sluice.controller.wakeups import Wakeups
 from sluice.kube.api import ROUTES, KubeApi
-from sluice.kube.errors import ConflictError, KubeError, RefusedError, UnavailableError
+from sluice.kube.errors import ConflictError, KubeError
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Daemon:
             except ConflictError:
                 # Somebody wrote in between: what we know is old.
                 wait = CONFLICT_SECONDS
-            except (UnavailableError, RefusedError, KubeError) as error:
+            except KubeError as error:
                 wait = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
                 failures += 1
                 log.warning("%s/%s: %s; trying again in %.1f s", namespace, name, error, wait)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sluice.analysis import Arm, Block, ErrorEvidence, Margin, SampleRatio, threshold
+from sluice.analysis import MISMATCH, Arm, Block, ErrorEvidence, Margin, SampleRatio, threshold
 from sluice.api.spec import ErrorRate, Metric, ModelDeploymentSpec, Step
 from sluice.api.status import Counts, Cursor, Evidence, MetricEvidence, Rollout
 from sluice.core.observation import Counters, Observation, Pod
@@ -15,8 +15,6 @@ from sluice.core.observation import Counters, Observation, Pod
 # A weight that the gateway has taken is live on every proxy after about a second; until this has passed it is only
 # known to lie between the old and the new one.
 SETTLING = timedelta(seconds=5)
-
-SAMPLE_RATIO_MISMATCH = threshold(0.001)
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> J
     return Judgement(
         harm=max(0.0, harm),
         safe=max(0.0, safe),
-        mismatch=_ratio(evidence).log_e >= SAMPLE_RATIO_MISMATCH,
+        mismatch=_ratio(evidence).log_e >= MISMATCH,
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
     )

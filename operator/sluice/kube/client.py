@@ -12,8 +12,8 @@ from kubernetes.aio.client.configuration import Configuration
 
 from sluice.kube.api import KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, NotFoundError, UnavailableError, from_status
+from sluice.resources.naming import FIELD_MANAGER
 
-FIELD_MANAGER = "sluice"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 TIMEOUT_SECONDS = 10

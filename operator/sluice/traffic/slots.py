@@ -43,9 +43,12 @@ def place(split: Mapping[str, int], live: Sequence[Slot], *, accepted: bool) -> 
     if not found & wanted.keys():
         return tuple(Slot(revision, share) for revision, share in wanted.items())
     slots: dict[int, Slot] = {}
+    placed: set[str] = set()
     for index, slot in enumerate(live):
-        if slot.share == 0 or (slot.revision not in wanted and slot.parked and accepted):
+        gone = slot.revision not in wanted and slot.parked and accepted
+        if slot.share == 0 or gone or slot.revision in placed:
             continue
+        placed.add(slot.revision)
         comes = slot.parked and not accepted
         slots[index] = Slot(slot.revision, PARKED if comes else wanted.get(slot.revision, PARKED))
     somebody_leaves = any(slot.revision not in wanted and slot.share > PARKED for slot in live)

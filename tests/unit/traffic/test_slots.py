@@ -67,6 +67,13 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
             id="a successor waits until its predecessor is parked",
         ),
         pytest.param(
+            [("a", 30 * PERCENT), ("a", 30 * PERCENT), ("a", 30 * PERCENT), ("b", 10 * PERCENT)],
+            True,
+            {"a": 90, "b": 10},
+            [("a", 90 * PERCENT), ("a", 0), ("a", 0), ("b", 10 * PERCENT)],
+            id="a revision that somebody wrote down three times stands in one place",
+        ),
+        pytest.param(
             [("service/mine", WHOLE)], True, {"a": 100}, [("a", WHOLE)], id="a hand-made route is written anew"
         ),
     ],
