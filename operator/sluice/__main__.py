@@ -3,96 +3,106 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import os
 import signal
-from datetime import UTC, datetime
+import socket
+import uuid
+from collections.abc import Coroutine
+from typing import Any, NoReturn
 
 import aiohttp
-import kopf
-from pythonjsonlogger.json import JsonFormatter
 
+from sluice import logs
 from sluice.controller.apply import Applier
+from sluice.controller.clock import SteadyClock
 from sluice.controller.daemon import Daemon
-from sluice.controller.handlers import Handlers, configure, register
+from sluice.controller.echoes import Echoes, Noted
+from sluice.controller.handlers import Handlers
+from sluice.controller.leadership import Leadership
+from sluice.controller.metrics import Counted, Metrics
 from sluice.controller.reconcile import Reconciler
+from sluice.controller.records import Records
 from sluice.controller.wakeups import Wakeups
+from sluice.controller.web import Web
+from sluice.controller.work import Work
 from sluice.kube.client import Kube, connect
+from sluice.kube.fence import Fence
+from sluice.kube.lease import Election
 from sluice.registry.mlflow import MlflowRegistry
 from sluice.registry.watch import RegistryWatch
 from sluice.settings import Settings
 from sluice.sources.pods import scrape
 
+DRAIN_SECONDS = 3.0
+RELEASE_SECONDS = 5.0
 
-async def run(settings: Settings) -> None:
-    """Run the operator until it is told to stop."""
+
+async def run(settings: Settings) -> bool:
+    """Wait to lead, lead, and hand over; return whether that was because somebody said so."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    client = await connect()
-    try:
-        async with aiohttp.ClientSession() as session:
-            kube, wakeups = Kube(client), Wakeups()
-            watch = RegistryWatch(
-                MlflowRegistry(session, settings.mlflow_tracking_uri), interval=settings.registry_poll_seconds
-            )
-            reconciler = Reconciler(
-                api=kube,
-                registry=watch,
-                scrape=lambda pods: scrape(session, pods, settings.scrape_timeout_seconds),
-                applier=Applier(kube, settings.mlflow_tracking_uri),
-                server_image=settings.server_image,
-                clock=lambda: datetime.now(UTC),
-            )
-            handlers = Handlers(Daemon(reconciler, kube, wakeups), watch, wakeups)
-            await _operate(handlers, watch, settings, stop)
-    finally:
-        await client.close()
+    own_signals(stop)
+    identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    leadership = Leadership(Election(identity), settings.lease_namespace, settings.lease_name)
+    metrics, work = Metrics(leadership.leads), Work()
+    web = Web(healthy=lambda: work.problem, ready=lambda: leadership.problem, metrics=metrics.registry)
+    async with web.serve(settings.port):
+        leadership.start()
+        await first(leadership.began.wait(), stop.wait())
+        if not stop.is_set():
+            await lead(settings, leadership, metrics, work, stop)
+        await leadership.release(RELEASE_SECONDS)
+    return stop.is_set()
 
 
-async def _operate(handlers: Handlers, watch: RegistryWatch, settings: Settings, stop: asyncio.Event) -> None:
-    """Run kopf and the registry's poller; when either ends, both do."""
-    registry, kopf_settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
-    register(registry, handlers)
-    configure(kopf_settings)
-    operator = asyncio.create_task(
-        kopf.operator(
-            registry=registry,
-            settings=kopf_settings,
-            clusterwide=True,
-            standalone=True,
-            stop_flag=stop,
-            liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz",
+async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, work: Work, stop: asyncio.Event) -> None:
+    """Work until told to stop, or until a part of the work ends; then write no more, and hand over."""
+    clock = SteadyClock()
+    echoes = Echoes()
+    fence = Fence(Noted(Kube(await connect(), clock.hear), echoes), leadership.leads)
+    wakeups = Wakeups()
+    async with aiohttp.ClientSession() as session:
+        mlflow = MlflowRegistry(session, settings.mlflow_tracking_uri)
+        watch = RegistryWatch(Counted(mlflow, metrics), interval=settings.registry_poll_seconds)
+        records = Records(fence, settings.record_history)
+        reconciler = Reconciler(
+            api=fence,
+            registry=watch,
+            scrape=lambda pods: scrape(session, pods, settings.scrape_timeout_seconds),
+            applier=Applier(fence, settings.mlflow_tracking_uri, records, fence.guards(mlflow.set_alias), metrics),
+            server_image=settings.server_image,
+            clock=clock,
+            records=records,
         )
-    )
-    poller = asyncio.create_task(watch.run())
-    try:
-        done, _ = await asyncio.wait({operator, poller}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        stop.set()
-        poller.cancel()
-        await asyncio.gather(operator, poller, return_exceptions=True)
+        handlers = Handlers(Daemon(reconciler, fence, wakeups, metrics), watch, wakeups, echoes)
+        try:
+            await work.start(handlers, lambda: own_signals(stop), settings.namespaces)
+            await first(work.ended(), stop.wait())
+        finally:
+            await fence.close(DRAIN_SECONDS)
+            await leadership.release(RELEASE_SECONDS)
 
 
-def set_up_logging(level: str) -> None:
-    """Log JSON lines, one each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        JsonFormatter("{asctime}{levelname}{name}{message}", style="{", rename_fields={"asctime": "time"})
-    )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # The kubelet's probes, several a minute.
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
-    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+def own_signals(stop: asyncio.Event) -> None:
+    """Let SIGTERM and SIGINT say that it is time to hand over."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-def main() -> None:
+async def first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Return when one of them has come."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+def main() -> NoReturn:
     """Run as `python -m sluice`."""
     settings = Settings()
-    set_up_logging(settings.log_level)
-    asyncio.run(run(settings))
+    logs.set_up(settings.log_level)
+    told = asyncio.Runner().run(run(settings))
+    # The Lease is released. kopf would now cancel each task there is and wait for them, up to minutes, for nothing.
+    os._exit(0 if told else 1)
 
 
 if __name__ == "__main__":

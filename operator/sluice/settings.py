@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
-class Settings(BaseSettings):
+class Scope(BaseSettings):
     """Every field is an environment variable: SLUICE_ and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_", frozen=True)
 
+    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Which to watch, separated by commas; none means all of the cluster."
+    )
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Settings(Scope):
+    """The operator's."""
+
     mlflow_tracking_uri: str = Field(min_length=1, description="As pods reach it: they download the models.")
     server_image: str = Field(min_length=1, description="The model server's image where a spec names none.")
     registry_poll_seconds: float = Field(default=5, gt=0)
+    record_history: int = Field(default=20, ge=1, le=1000, description="Finished RolloutRecords kept of each.")
     scrape_timeout_seconds: float = Field(default=1, gt=0)
-    liveness_port: int = Field(default=8080, ge=1, le=65535)
+    port: int = Field(default=8080, ge=1, le=65535, description="Of /healthz, /readyz and /metrics.")
+    lease_namespace: str = Field(default="default", description="Where the operator itself runs.")
+    lease_name: str = Field(default="sluice", description="Operators with the same Lease have one leader.")
     log_level: str = "INFO"

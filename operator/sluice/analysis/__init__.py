@@ -1,22 +1,28 @@
 """Anytime-valid evidence for rollout decisions. Pure: no input or output, no clock, no randomness, no logging.
 
-`ErrorEvidence` says whether a canary's error rate is proven harmful, proven safe, or neither yet; `SampleRatio` whether
-requests arrive in the configured proportion. How it works, and how to use it: docs/statistics.md.
+`ErrorEvidence` says whether a canary's error rate is proven harmful, proven safe, or neither yet, `LatencyEvidence` the
+same of its durations; `SampleRatio` whether requests arrive in the configured proportion. How it works, and how to use
+it: docs/statistics.md.
 """
 
 from sluice.analysis.counts import Arm, Block, Margin
 from sluice.analysis.errors import ErrorEvidence
-from sluice.analysis.mixture import threshold
+from sluice.analysis.latency import Answers, LatencyEvidence, Slowness
+from sluice.analysis.mixture import combined, threshold
 from sluice.analysis.planning import requests_for_safety
 from sluice.analysis.sample_ratio import MISMATCH, SampleRatio
 
 __all__ = [
     "MISMATCH",
+    "Answers",
     "Arm",
     "Block",
     "ErrorEvidence",
+    "LatencyEvidence",
     "Margin",
     "SampleRatio",
+    "Slowness",
+    "combined",
     "requests_for_safety",
     "threshold",
 ]

@@ -68,6 +68,8 @@ class Block:
 class Margin:
     """What is tolerated of the canary's error rate c, given stable's s: c <= max(ratio * s, s + absolute).
 
+    Of durations, at a cut point: P(canary > ratio * cut) <= P(stable > cut) + absolute.
+
     `ratio` is a finite factor >= 1, `absolute` a difference of rates in (0, 1). Raises ValueError otherwise.
     """
 

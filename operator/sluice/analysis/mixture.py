@@ -34,6 +34,16 @@ def log_sum(logs: Iterable[float]) -> float:
     return top + math.log(math.fsum(math.exp(x - top) for x in values))
 
 
+def combined(logs: Sequence[float]) -> float:
+    """Log e-value against all hypotheses being true at once, from one log e-value against each: their average.
+
+    Valid however they depend on each other (statistics, section (e)). ValueError when there are none.
+    """
+    if not logs:
+        raise ValueError("no e-values to combine")
+    return log_sum(logs) - math.log(len(logs))
+
+
 def keep(value: float) -> float:
     """One component's wealth as it is stored: rounded down to six decimals, between FLOOR and CEILING.
 

@@ -66,6 +66,13 @@ class Fields:
         except ValueError as error:
             raise self._error(name, str(error)) from error
 
+    def objects(self, name: str) -> list[object]:
+        """A list, of anything."""
+        values = self.get(name)
+        if not isinstance(values, list | tuple):
+            raise self._error(name, f"must be a list, got {type(values).__name__}")
+        return list(values)
+
     def _items(self, name: str, length: int) -> list[object]:
         values = self.get(name)
         if not isinstance(values, list | tuple) or len(values) != length:

@@ -31,6 +31,25 @@ class ApiModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+# What the statistics store is theirs: an empty list in there may mean something.
+_OPAQUE = ("state", "sampleRatio")
+
+
+def without_empty(value: dict[str, Any]) -> dict[str, Any]:
+    """Leave out empty lists and maps, at every depth."""
+    filled: dict[str, Any] = _filled(value)
+    return filled
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    pairs = {key: item if key in _OPAQUE else _filled(item) for key, item in value.items()}
+    return {key: item for key, item in pairs.items() if item not in ({}, [])}
+
+
 def cel(rule: str, message: str) -> dict[str, str]:
     """Return one CEL rule of the schema; the message says what to write instead."""
     return {"rule": rule, "message": message}

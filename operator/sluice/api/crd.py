@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, made from the models: `python -m sluice.api.crd` prints it."""
+"""The CustomResourceDefinitions, made from the models: `python -m sluice.api.crd` prints it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from sluice.api.base import GROUP, KIND, PLURAL, VERSION, cel
+from sluice.api.record import RECORD_KIND, RECORD_PLURAL, RolloutRecordSpec, RolloutRecordStatus
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
 from sluice.api.structural import Schema, structural
@@ -38,12 +39,27 @@ COLUMNS = (
     ("URI", "string", ".spec.model.uri", 1),
     ("Message", "string", ".status.message", 1),
 )
+RECORD_COLUMNS = (
+    ("Deployment", "string", ".spec.modelDeployment", 0),
+    ("Strategy", "string", ".spec.strategy", 0),
+    ("From", "string", ".spec.stable.modelVersion", 0),
+    ("To", "string", ".spec.candidate.modelVersion", 0),
+    ("Outcome", "string", ".status.outcome", 0),
+    ("Cause", "string", ".status.cause", 0),
+    ("Requests", "integer", ".status.evidence.total.candidateRequests", 0),
+    ("Errors", "integer", ".status.evidence.total.candidateErrors", 0),
+    ("Started", "date", ".spec.startedAt", 0),
+    ("Finished", "date", ".status.finishedAt", 1),
+    ("Message", "string", ".status.message", 1),
+)
 COLUMN_HELP = {
     "Stable": "Version of the model that serves.",
     "Candidate": "Version of the model that is being rolled out.",
     "Weight": "Percent of the traffic that the candidate gets.",
     "Ready": "Ready pods of those wanted, stable + candidate.",
     "Verdict": "How the analysis of the candidate stands.",
+    "Requests": "Requests that the candidate answered.",
+    "Errors": "Errors among them.",
 }
 
 
@@ -71,8 +87,62 @@ def root_schema() -> Schema:
     }
 
 
+def record_schema() -> Schema:
+    """Return the schema of a whole RolloutRecord."""
+    return {
+        "type": "object",
+        "description": "What was decided in one rollout of a ModelDeployment, and why. Written by the operator alone.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(RolloutRecordSpec, defaults=False),
+            "status": structural(RolloutRecordStatus, defaults=False),
+        },
+    }
+
+
+def definitions() -> tuple[Schema, ...]:
+    """Return all CustomResourceDefinitions."""
+    return custom_resource_definition(), record_definition()
+
+
+def record_definition() -> Schema:
+    """Return the CustomResourceDefinition of RolloutRecord.
+
+    Without a status subresource: one write stores evidence, cursors and decision together.
+    """
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{RECORD_PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": RECORD_KIND,
+                "listKind": f"{RECORD_KIND}List",
+                "plural": RECORD_PLURAL,
+                "singular": RECORD_KIND.lower(),
+                "shortNames": ["rr"],
+                "categories": ["sluice"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "additionalPrinterColumns": [_column(*column) for column in RECORD_COLUMNS],
+                    "schema": {"openAPIV3Schema": record_schema()},
+                }
+            ],
+        },
+    }
+
+
 def custom_resource_definition() -> Schema:
-    """Return the CustomResourceDefinition."""
+    """Return the CustomResourceDefinition of ModelDeployment."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -122,4 +192,4 @@ def to_yaml(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(to_yaml(custom_resource_definition()))
+    sys.stdout.write("---\n".join(to_yaml(definition) for definition in definitions()))

@@ -22,20 +22,110 @@ class NotBuiltYet(ApiModel):
     model_config = ApiModel.model_config | {"json_schema_extra": {"x-kubernetes-preserve-unknown-fields": True}}
 
 
+Digest = Annotated[
+    str,
+    matching(
+        r"^sha256:[0-9a-f]{64}$",
+        "this is not a digest: write sha256: and 64 hex digits, as `sluice-train digest FOLDER` prints it",
+        max_length=71,
+    ),
+]
+
+AliasName = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9_-]+$",
+        "this is not the name of an alias: use letters, digits, '_' and '-', for example champion",
+        max_length=255,
+    ),
+]
+
+
 class ModelSource(ApiModel):
     """Where the model comes from."""
 
     uri: str = Field(
         max_length=500,
-        description="models:/NAME@ALIAS follows an alias of the MLflow registry; models:/NAME/VERSION stays at one.",
+        description="models:/NAME@ALIAS follows an alias of the MLflow registry; models:/NAME/VERSION stays at one; "
+        "runs:/RUN_ID/PATH is what a run has logged; or the address of a folder in an object store.",
         json_schema_extra=validations(
             cel(
-                r"self.matches('^models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)$')",
+                "self.matches('^((models|runs|mlflow-artifacts):/|(s3|gs|abfss|wasbs|https?)://)')",
+                "write models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN_ID/PATH or the address of a folder in a "
+                "store that pods reach, with s3://, gs://, abfss://, wasbs://, https:// or mlflow-artifacts:/",
+            ),
+            cel(
+                "!self.startsWith('models:') || self.matches('^models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)$')",
                 "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number, "
                 "for example models:/penguins@champion or models:/penguins/7",
-            )
+            ),
+            cel(
+                "!self.startsWith('runs:') || self.matches('^runs:/[A-Za-z0-9][A-Za-z0-9_-]*(/[^/]+)+$')",
+                "write runs:/RUN_ID/PATH, where PATH is the name the model was logged with, "
+                "for example runs:/0b5e6c1f0d3b4f6c8a7d9e2f1a3c5b7d/model",
+            ),
+            cel(
+                "self.matches('^(models|runs):') || self.matches('^[a-z0-9-]+:(//[^/]+)?(/[^/]+)+$')",
+                "name a folder inside the store, without a slash at the end, for example s3://bucket/models/penguins",
+            ),
+            cel(
+                r"self.startsWith('models:') || !self.matches('[?#%\'\"\\\\\\s]|/[.]{1,2}(/|$)')",
+                "the path has spaces, quotes, '?', '#', '%' or '..': name the folder as the store shows it; "
+                "tokens belong into a Secret of server.envFrom",
+            ),
+            cel(
+                "!self.matches('^https?:') || self.matches('^https?://[^/@]+/.*mlflow-artifacts/artifacts/')",
+                "over HTTP only MLflow serves folders: write "
+                "https://HOST/api/2.0/mlflow-artifacts/artifacts/PATH, without a password in it",
+            ),
         ),
     )
+    digest: Digest | None = Field(
+        default=None,
+        description="What the files of the model must be; needed where no registry says it. "
+        "`sluice-train digest FOLDER` prints it.",
+    )
+    promoted_alias: AliasName | None = Field(
+        default=None, description="An alias of the same model that Sluice moves to each version it has promoted."
+    )
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.digest) || self.uri.matches('^(models|runs):')",
+                "a store can change what it holds: set model.digest too, which `sluice-train digest FOLDER` prints "
+                "for a copy of the model",
+            ),
+            cel(
+                "!has(self.digest) || !self.uri.startsWith('models:') || !self.uri.contains('@')",
+                "an alias moves, and the digest would not move with it: remove model.digest, or name a version",
+            ),
+            cel(
+                "!has(self.promotedAlias) || self.uri.startsWith('models:/')",
+                "only a model of the registry has aliases: remove model.promotedAlias, or name the model as "
+                "models:/NAME@ALIAS",
+            ),
+            cel(
+                "!has(self.promotedAlias) || !self.uri.endsWith('@' + self.promotedAlias)",
+                "model.promotedAlias is the alias that model.uri follows: name another one, for example "
+                "uri: models:/penguins@candidate and promotedAlias: champion",
+            ),
+            cel(
+                "!has(self.promotedAlias) || !self.promotedAlias.lowerAscii().matches('^(latest|v[0-9]+)$')",
+                "latest, and v with a number, are reserved by MLflow: name another alias in model.promotedAlias",
+            ),
+        )
+    }
+
+    @property
+    def reference(self) -> str:
+        """Return all that says which model is wanted, in one text."""
+        return reference(self.uri, self.digest)
+
+
+def reference(uri: str, digest: str | None) -> str:
+    """Join URI and digest, as in `s3://bucket/penguins#sha256:…`."""
+    return f"{uri}#{digest}" if digest else uri
 
 
 QUANTITIES = validations(
@@ -70,6 +160,28 @@ class ResourceRequirements(ApiModel):
     }
 
 
+class ObjectRef(ApiModel):
+    """An object in the namespace of the ModelDeployment."""
+
+    name: Name
+
+
+class EnvSource(ApiModel):
+    """Environment variables from one object: exactly one of its fields."""
+
+    secret_ref: ObjectRef | None = None
+    config_map_ref: ObjectRef | None = None
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.secretRef) != has(self.configMapRef)",
+                "write exactly one of secretRef and configMapRef, for example secretRef: {name: s3-credentials}",
+            )
+        )
+    }
+
+
 class Server(ApiModel):
     """How the model server runs; a change of any of this is a new revision."""
 
@@ -81,6 +193,15 @@ class Server(ApiModel):
     resources: ResourceRequirements = ResourceRequirements()
     trust_pickle: bool = Field(
         default=False, description="Load pickled models too. Only for artifacts you trust: a pickle runs code."
+    )
+    env_from: tuple[EnvSource, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Credentials of the artifact store, as environment variables of the container that fetches the "
+        "model; read whenever a pod starts.",
+    )
+    service_account_name: Name | None = Field(
+        default=None, description="The pods' service account, for stores that know it (workload identity)."
     )
 
 
@@ -125,22 +246,15 @@ class Traffic(ApiModel):
 
 
 class Pause(ApiModel):
-    """Wait for a time."""
+    """Wait for a time; without a duration until somebody promotes."""
 
-    duration: Duration | None = Field(default=None, description="For example 45s, 10m or 1h30m.")
-
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": validations(
-            cel(
-                "has(self.duration)",
-                "a pause without a duration is not built yet: write for example pause: {duration: 10m}",
-            )
-        )
-    }
+    duration: Duration | None = Field(
+        default=None, description="For example 45s, 10m or 1h30m. Left out: until sluice.dev/promote."
+    )
 
 
 class StepAnalysis(ApiModel):
-    """Wait until every metric is proven safe; margins given here replace the metric's own at this step."""
+    """Wait until every metric is proven safe; margins given here replace each metric's own at this step."""
 
     margin_absolute: float | None = Field(default=None, gt=0, lt=1)
     margin_ratio: float | None = Field(default=None, ge=1, le=100)
@@ -242,6 +356,15 @@ class ErrorRate(ApiModel):
     margin_absolute: float = Field(default=0.005, gt=0, lt=1)
 
 
+class Latency(ApiModel):
+    """Tolerated, at each of several durations b of stable's: at most as many answers of a candidate take longer than
+    marginRatio x b as of stable take longer than b, plus marginAbsolute.
+    """
+
+    margin_ratio: float = Field(default=1.2, gt=1, le=100)
+    margin_absolute: float = Field(default=0.02, gt=0, lt=1)
+
+
 class Metric(ApiModel):
     """One health metric: a name and exactly one kind."""
 
@@ -251,17 +374,21 @@ class Metric(ApiModel):
         max_length=63,
     )
     error_rate: ErrorRate | None = None
-    latency: NotBuiltYet | None = None
+    latency: Latency | None = None
     accuracy: NotBuiltYet | None = None
     prometheus: NotBuiltYet | None = None
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
             cel(
-                "!has(self.latency) && !has(self.accuracy) && !has(self.prometheus)",
-                "of the metrics only errorRate is built yet: remove the others",
+                "!has(self.accuracy) && !has(self.prometheus)",
+                "of the metrics only errorRate and latency are built yet: remove the others",
             ),
-            cel("has(self.errorRate)", "a metric needs its kind: write for example errorRate: {}"),
+            cel(
+                "[has(self.errorRate), has(self.latency), has(self.accuracy), has(self.prometheus)]"
+                ".filter(x, x).size() == 1",
+                "a metric is exactly one kind: write for example errorRate: {}, and latency: {} as an item of its own",
+            ),
         )
     }
 
@@ -293,8 +420,14 @@ class Analysis(ApiModel):
     metrics: tuple[Metric, ...] = Field(
         default=DEFAULT_METRICS,
         min_length=1,
-        max_length=1,
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        max_length=8,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+        | validations(
+            cel(
+                "self.exists(m, has(m.errorRate))",
+                "one of the metrics must be an errorRate: a version that answers nothing but errors is not slow",
+            )
+        ),
     )
 
 
@@ -337,7 +470,7 @@ class ModelDeploymentSpec(ApiModel):
         return 1 if self.replicas is None else self.replicas
 
 
-Approval = Literal["promote", "abort", "retry"]
+Approval = Literal["promote", "promote-full", "abort", "retry", "rollback"]
 
 
 def parse_spec(raw: dict[str, Any]) -> ModelDeploymentSpec:

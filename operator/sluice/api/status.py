@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sluice.api.base import ApiModel, Time
+from sluice.api.base import ApiModel, Time, without_empty
 
 
 class Verdict(StrEnum):
@@ -47,6 +47,9 @@ class Revision(ApiModel):
     model_version: str
     digest: str
     image: str
+    source: str | None = Field(
+        default=None, description="Where the files are, if not with this version in the registry."
+    )
 
 
 class Retired(ApiModel):
@@ -54,30 +57,16 @@ class Retired(ApiModel):
 
     revision: Revision
     scale_down_at: Time
+    was_stable: bool = Field(default=False, description="It had all traffic once: while warm it comes back at once.")
 
 
 class Rejected(ApiModel):
-    """A revision that failed; it is not rolled out again until `retry`, or until something else was wanted."""
+    """A revision that failed; it is not rolled out again until `retry`."""
 
     revision: Revision
     reason: str
     message: str
     at: Time
-
-
-class Cursor(ApiModel):
-    """Up to where one container's counters have been taken into the evidence."""
-
-    start: str = Field(description="Start of the container run, as the server reports it.")
-    requests: int
-    errors: int
-
-
-class MetricEvidence(ApiModel):
-    """The running evidence of one metric at one margin."""
-
-    metric: str
-    state: dict[str, Any] = Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
 
 
 class Counts(ApiModel):
@@ -89,17 +78,13 @@ class Counts(ApiModel):
     candidate_errors: int = 0
 
 
-class Evidence(ApiModel):
-    """What has been counted for the current candidate. Survives a restart of the operator."""
+class Summary(ApiModel):
+    """The evidence for and against the candidate in short; all of it is in the RolloutRecord."""
 
     total: Counts = Counts()
-    at_weight: Counts = Counts()
-    cursors: dict[str, Cursor] = Field(default_factory=dict, description="By pod UID.")
-    metrics: tuple[MetricEvidence, ...] = ()
-    sample_ratio: dict[str, Any] | None = Field(
-        default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
-    )
-    counted_at: Time | None = Field(default=None, description="When requests were last taken in.")
+    at_weight: Counts = Field(default=Counts(), description="Since the candidate has its present weight.")
+    harm: float | None = Field(default=None, description="Share of a proof that the candidate does harm; 1 is a proof.")
+    safe: float | None = Field(default=None, description="Share of a proof of safety within the step's margin.")
 
 
 class Rollout(ApiModel):
@@ -118,7 +103,8 @@ class Rollout(ApiModel):
     steps: str = Field(default="", description="Hash of the steps begun so far; if these change, they begin again.")
     inconclusive: bool = Field(default=False, description="The step's deadline passed without a proof.")
     paused_at: Time | None = Field(default=None, description="The step's clock stands still since then.")
-    evidence: Evidence = Evidence()
+    direct: bool = Field(default=False, description="Takes all traffic once its pods can carry it, without steps.")
+    evidence: Summary = Summary()
 
 
 class LastAction(ApiModel):
@@ -127,6 +113,7 @@ class LastAction(ApiModel):
     action: str
     revision: str
     outcome: str
+    actor: str | None = Field(default=None, description="Who asked, as far as that is known.")
     at: Time
     pending: bool = Field(default=True, description="The annotation is still to be taken off the object.")
 
@@ -138,7 +125,16 @@ class ModelDeploymentStatus(ApiModel):
     stable: Revision | None = None
     rollout: Rollout | None = None
     retired: tuple[Retired, ...] = ()
-    rejected: Rejected | None = None
+    rejected: tuple[Rejected, ...] = Field(default=(), description="Newest last.")
+    returning_to: Revision | None = Field(
+        default=None, description="A person goes back to this earlier revision; until it is stable nothing else counts."
+    )
+    promoted_alias: str | None = Field(
+        default=None, description="The alias that was written back to the registry, as ALIAS@REVISION."
+    )
+    record: str | None = Field(default=None, description="The RolloutRecord of the present or the last rollout.")
+    rollouts: int = Field(default=0, description="Rollouts begun so far.")
+    decisions: int = Field(default=0, description="Decisions in the record that hold.")
     last_action: LastAction | None = None
     # For people and printer columns; never read back.
     strategy: str | None = None
@@ -162,22 +158,8 @@ class ModelDeploymentStatus(ApiModel):
         When an apply leaves a map empty that it had filled before, the API server makes null of it, and then refuses
         that; a field that is left out is simply gone.
         """
-        filled: dict[str, Any] = _filled(super().to_kubernetes())
-        return filled
+        return without_empty(super().to_kubernetes())
 
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of a type, if it is there."""
         return next((c for c in self.conditions if c.type == kind), None)
-
-
-# What the statistics store is theirs: an empty list in there may mean something.
-_OPAQUE = ("state", "sampleRatio")
-
-
-def _filled(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_filled(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    pairs = {key: item if key in _OPAQUE else _filled(item) for key, item in value.items()}
-    return {key: item for key, item in pairs.items() if item not in ({}, [])}

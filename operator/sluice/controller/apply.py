@@ -1,18 +1,22 @@
-"""Makes a plan true: status first, then objects. Idempotent; dying between any two writes does no harm."""
+"""Makes a plan true: record and status first, then objects. Idempotent; dying between any two writes does no harm."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sluice.api.base import API_VERSION, KIND
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Revision
 from sluice.controller.memory import Memory
-from sluice.core.plan import Event, Plan
+from sluice.controller.observer import NOBODY, Observer
+from sluice.controller.records import Records
+from sluice.controller.repairs import repaired
+from sluice.core.observation import Unresolved, WriteBack
+from sluice.core.plan import AliasWish, Event, Plan
 from sluice.kube.api import (
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,
@@ -25,12 +29,18 @@ from sluice.kube.api import (
     Resource,
 )
 from sluice.kube.errors import ConflictError, KubeError, RefusedError
-from sluice.resources.naming import WISHES, object_name, owner_reference, selector
+from sluice.logs import about
+from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, selector
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.traffic import gateway_api
 
 log = logging.getLogger(__name__)
+
+# Sets an alias in the registry: model, alias, version. Returns what is wrong, None when it is set.
+SetAlias = Callable[[str, str, str], Awaitable[Unresolved | None]]
+
+WRITE_BACK_AGAIN = timedelta(seconds=15)
 
 KINDS = {"Deployment": DEPLOYMENTS, "Service": SERVICES, "HTTPRoute": ROUTES}
 
@@ -50,6 +60,11 @@ class Target:
         """The owner reference of everything made for it."""
         return owner_reference(name=self.name, uid=self.uid)
 
+    @property
+    def about(self) -> Mapping[str, str]:
+        """The `extra` of a log call."""
+        return about(self.namespace, self.name)
+
 
 @dataclass(frozen=True)
 class Applier:
@@ -57,6 +72,9 @@ class Applier:
 
     api: KubeApi
     tracking_uri: str
+    records: Records
+    set_alias: SetAlias
+    observer: Observer = NOBODY
 
     async def __call__(
         self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest], now: datetime
@@ -68,7 +86,13 @@ class Applier:
         Raises:
             KubeError: a write failed; the next look makes the plan again.
         """
+        began = plan.entry is not None and plan.entry.number == 1 and plan.entry.decided
+        if plan.entry:
+            await self.records.write(target.namespace, target.name, plan.entry, memory, now)
         version = await self._write_status(target, plan, memory, now)
+        while memory.stored:
+            self.observer.stored(target.namespace, target.name, *memory.stored.pop(0))
+        self.observer.stands(target.namespace, target.name, plan.status)
         if plan.split and target.spec.traffic:
             route = gateway_api.render(
                 name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
@@ -83,7 +107,21 @@ class Applier:
             await self._forget(target, name, memory)
         if plan.clear_wish and plan.status.last_action:
             await self._clear_wish(target, plan.status.last_action.action, version)
+        if plan.write_back:
+            await self._write_back(plan.write_back, memory, now)
+        memory.tell_repairs(now)
         await self._tell(target, memory)
+        if began and plan.status.rollouts > self.records.history:
+            await self.records.prune(target.namespace, target.name)
+
+    async def _write_back(self, wish: AliasWish, memory: Memory, now: datetime) -> None:
+        """Set the alias of what was promoted; one that can't be set is tried again, and holds nothing up."""
+        if memory.write_back_at and now - memory.write_back_at < WRITE_BACK_AGAIN:
+            return
+        revision = wish.revision
+        problem = await self.set_alias(revision.model_name, wish.alias, revision.model_version)
+        memory.write_back = WriteBack(wish.alias, revision.name, problem.message if problem else None)
+        memory.write_back_at = now
 
     async def _write_status(self, target: Target, plan: Plan, memory: Memory, now: datetime) -> str:
         """Facts come first: whatever follows can be derived from them again. Fails if somebody wrote in between.
@@ -166,7 +204,15 @@ class Applier:
             version = found["metadata"]["resourceVersion"]
             wanted = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": version}}
         stored = await self.api.apply(KINDS[manifest["kind"]], wanted)
-        memory.applied[key] = (manifest, stored["metadata"]["resourceVersion"])
+        made_again = found is None and key in memory.applied
+        memory.applies(key, manifest, stored)
+        added = gateway_api.additions(manifest, stored) if manifest["kind"] == "HTTPRoute" else ()
+        if added:  # an apply leaves alone what it does not name, but the route is ours whole
+            removal = {"metadata": {"resourceVersion": stored["metadata"]["resourceVersion"]}}
+            meta = manifest["metadata"]
+            await self.api.merge(ROUTES, meta["namespace"], meta["name"], removal | {"spec": dict.fromkeys(added)})
+        if repair := repaired(manifest, found, added=added, made_again=made_again):
+            memory.repairs.append(repair)
 
     async def _forget(self, target: Target, revision: str, memory: Memory) -> None:
         name = object_name(target.name, revision)
@@ -178,7 +224,7 @@ class Applier:
 
     async def _clear_wish(self, target: Target, action: str, version: str) -> None:
         """Take off the annotation that was answered, unless somebody has written since: it may be a new wish."""
-        annotations = {name: None for wish, name in WISHES.items() if wish == action}
+        annotations = {name: None for wish, name in WISHES.items() if wish == action} | {ACTOR: None}
         patch = {"metadata": {"resourceVersion": version, "annotations": annotations}}
         await self.api.merge(MODEL_DEPLOYMENTS, target.namespace, target.name, patch)
 
@@ -189,9 +235,9 @@ class Applier:
             try:
                 await self.api.create(EVENTS, event_object(target, event, at))
             except ConflictError:
-                log.debug("%s/%s: event %s was told before", target.namespace, target.name, event.reason)
+                log.debug("event %s was told before", event.reason, extra=target.about)
             except RefusedError as error:
-                log.warning("%s/%s: event %s is refused: %s", target.namespace, target.name, event.reason, error)
+                log.warning("event %s is refused: %s", event.reason, error, extra=target.about)
             except KubeError:
                 return
             memory.untold.pop(0)
@@ -200,7 +246,7 @@ class Applier:
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:
     """Render an event; its name follows from its content, so that telling it again changes nothing."""
     time = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    content = (target.uid, event.reason, event.message, at.isoformat())
+    content = (target.uid, event.reason, event.message, at.isoformat(timespec="milliseconds"))
     digest = hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import kopf
 
 from sluice.api.base import GROUP, PLURAL, VERSION
+from sluice.api.spec import reference
 from sluice.controller.daemon import Daemon
+from sluice.controller.echoes import Echoes
 from sluice.controller.wakeups import Key, Wakeups
 from sluice.registry.watch import RegistryWatch
 from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT
@@ -19,52 +21,93 @@ from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT
 log = logging.getLogger(__name__)
 
 FINALIZER = f"{GROUP}/finalizer"
+FINALIZER_WAITS = 10
 
 
 @dataclass(frozen=True)
 class Handlers:
-    """What kopf calls."""
+    """What kopf calls.
+
+    All of it is async: kopf runs plain functions in threads, and from there nobody may wake a task.
+    """
 
     daemon: Daemon
     watch: RegistryWatch
     wakeups: Wakeups
+    echoes: Echoes = field(default_factory=Echoes)
+    empty: dict[str, Any] = field(default_factory=dict)
+    """Deployments without pods, by UID: their generation and labels when last seen."""
 
-    async def live(self, namespace: str | None, name: str | None, stopped: Any, **_: Any) -> None:
+    async def live(
+        self, namespace: str | None, name: str | None, stopped: Any, meta: Any = None, status: Any = None, **_: Any
+    ) -> None:
         """Run the one writer until the object is deleted or the operator ends."""
         if namespace is None or name is None:
             return
         waker = asyncio.create_task(self._wake_to_stop((namespace, name), stopped))
         try:
-            await self.daemon.run(namespace, name, stopped)
+            await self._finalized((namespace, name), meta, stopped)
+            await self.daemon.run(namespace, name, stopped, urgent=bool(status and status.get("rollout")))
             if stopped.reason is not None and kopf.DaemonStoppingReason.RESOURCE_DELETED in stopped.reason:
                 await self.daemon.clean_up(namespace, name)
         finally:
             waker.cancel()
             self.watch.unsubscribe((namespace, name))
             self.wakeups.remove((namespace, name))
+            self.daemon.observer.gone(namespace, name)
+
+    async def _finalized(self, key: Key, meta: Any, stopped: Any) -> None:
+        """Wait until kopf has added the finalizer: a look in between would only lose its write to that.
+
+        Args:
+            key: namespace and name.
+            meta: the metadata, kept up to date by kopf.
+            stopped: kopf's flag.
+        """
+        for _ in range(FINALIZER_WAITS):
+            if meta is None or stopped or FINALIZER in meta.get("finalizers", ()):
+                return
+            await self.wakeups.wait(key, 1.0)
 
     async def _wake_to_stop(self, key: Key, stopped: Any) -> None:
         await stopped.wait()
         self.wakeups.wake(key)
 
-    def changed(self, namespace: str | None, name: str | None, spec: Any, type: str | None, **_: Any) -> None:
-        """Follow the model's URI, and look at what changed."""
+    async def changed(
+        self, namespace: str | None, name: str | None, spec: Any, type: str | None, *, meta: Any = None, **about: Any
+    ) -> None:
+        """Follow the model's URI, and look at what others changed."""
+        if event := about.get("event"):
+            # kopf keeps the object as long as its daemon lives: half of it is a book that nobody here reads.
+            event["object"]["metadata"].pop("managedFields", None)
         if namespace is None or name is None:
             return
         key = (namespace, name)
         if type == "DELETED":
             self.watch.unsubscribe(key)  # events that came after the daemon's end have subscribed again
             return
-        uri = spec.get("model", {}).get("uri")
-        if uri:
-            self.watch.subscribe(key, uri, lambda: self.wakeups.wake(key))
-        self.wakeups.wake(key)
+        model = spec.get("model", {})
+        if uri := model.get("uri"):
+            self.watch.subscribe(key, reference(uri, model.get("digest")), lambda: self.wakeups.wake(key))
+        if not self.echoes.is_echo(meta):
+            self.wakeups.wake(key)
 
-    def child_changed(self, namespace: str | None, labels: Any, **_: Any) -> None:
-        """Wake the owner of a Deployment, a pod or a route."""
+    async def child_changed(self, namespace: str | None, labels: Any, meta: Any = None, **_: Any) -> None:
+        """Wake the owner of a Deployment, a pod, a Service or a route that others changed."""
         owner = labels.get(LABEL_MODEL_DEPLOYMENT)
-        if namespace and owner:
+        if namespace and owner and not self.echoes.is_echo(meta):
             self.wakeups.wake((namespace, owner))
+
+    async def deployment_changed(self, uid: str, labels: Any, meta: Any, spec: Any, status: Any, **about: Any) -> None:
+        """Wake the owner of a Deployment; without pods its status has nothing to tell but why there are none."""
+        failing = any(condition["type"] == "ReplicaFailure" for condition in status.get("conditions") or ())
+        seen = (meta.get("generation"), dict(labels))
+        known = self.empty.pop(uid, None)
+        if about.get("type") != "DELETED" and spec.get("replicas") == 0 and not status.get("replicas") and not failing:
+            self.empty[uid] = seen
+            if known == seen:
+                return
+        await self.child_changed(labels=labels, meta=meta, **about)
 
 
 def log_in(**about: Any) -> kopf.ConnectionInfo | None:
@@ -81,23 +124,40 @@ def register(registry: kopf.OperatorRegistry, handlers: Handlers) -> None:
         handlers.live
     )
     owned = {LABEL_MODEL_DEPLOYMENT: kopf.PRESENT}
-    for group, version, plural in (
-        ("apps", "v1", "deployments"),
-        ("", "v1", "pods"),
-        ("gateway.networking.k8s.io", "v1", "httproutes"),
+    for group, version, plural, handler in (
+        ("apps", "v1", "deployments", handlers.deployment_changed),
+        ("", "v1", "pods", handlers.child_changed),
+        ("", "v1", "services", handlers.child_changed),
+        ("gateway.networking.k8s.io", "v1", "httproutes", handlers.child_changed),
     ):
-        kopf.on.event(group, version, plural, registry=registry, labels=owned, id=f"{plural}-changed")(
-            handlers.child_changed
-        )
+        kopf.on.event(group, version, plural, registry=registry, labels=owned, id=f"{plural}-changed")(handler)
 
 
-def configure(settings: kopf.OperatorSettings) -> None:
-    """Set kopf up: no posting of its own, no silent dead watches, our own names."""
+class NoDiffs(kopf.DiffBaseStorage):
+    """Nothing here asks kopf what has changed; otherwise it would copy every object of every event to find out."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        """Return nothing."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+
+def configure(settings: kopf.OperatorSettings, *, namespaced: bool = False) -> None:
+    """Set kopf up: no posting of its own, no silent dead watches, our own names.
+
+    Who watches some namespaces only may read neither namespaces nor CRDs: what exists is looked up once, at the start.
+    """
     settings.posting.enabled = False
-    settings.scanning.disabled = False
+    settings.scanning.disabled = namespaced
     settings.persistence.finalizer = FINALIZER
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}")
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"kopf.{GROUP}")
+    settings.persistence.diffbase_storage = NoDiffs()
     settings.watching.connect_timeout = 10
     settings.watching.client_timeout = 300
     settings.watching.server_timeout = 240

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sluice.api.status import Evidence, ModelDeploymentStatus
+from sluice.api.record import RolloutRecord
+from sluice.api.status import ModelDeploymentStatus, Summary
+from sluice.controller.repairs import Repair
+from sluice.core.observation import WriteBack
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest
 
-# Evidence is written this often at most, and before every decision: a write per second would wake every watcher.
+# What people read is written this often at most while only counts change: a write per second would wake every watcher.
 CHECKPOINT = timedelta(seconds=5)
+
+# Whoever fights with us over a field makes no more events than this.
+TOLD_AGAIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,26 @@ class Told:
     status: ModelDeploymentStatus
     events: tuple[Event, ...]
     at: datetime
+    before: ModelDeploymentStatus
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What we applied, as a digest, and how the API server numbered what it made of it."""
+
+    digest: str
+    version: str
+    generation: int | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A RolloutRecord, one ahead of the stored one: `version` is the stored one's resourceVersion, None: not there."""
+
+    name: str
+    record: RolloutRecord | None
+    version: str | None
+    stored_at: datetime | None
 
 
 @dataclass
@@ -31,10 +59,16 @@ class Memory:
     written: ModelDeploymentStatus | None = None
     written_raw: dict[str, Any] | None = None
     written_at: datetime | None = None
+    kept: Kept | None = None
+    write_back: WriteBack | None = None
+    write_back_at: datetime | None = None
     tried: Told | None = None
     untold: list[tuple[Event, datetime]] = field(default_factory=list)
-    applied: dict[tuple[str, str], tuple[Manifest, str]] = field(default_factory=dict)
+    stored: list[tuple[ModelDeploymentStatus, ModelDeploymentStatus]] = field(default_factory=list)
+    applied: dict[tuple[str, str], Applied] = field(default_factory=dict)
     frozen: dict[str, Manifest] = field(default_factory=dict)
+    repairs: list[Repair] = field(default_factory=list)
+    told_of: dict[str, datetime] = field(default_factory=dict)
 
     def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
         """Return the newest status: ours, unless somebody else wrote another since."""
@@ -42,6 +76,7 @@ class Memory:
             return self.status
         self.written = self.status = ModelDeploymentStatus.model_validate(raw)
         self.written_raw = raw
+        self.kept = None
         if self.tried and self.tried.status.to_kubernetes() == self.status.to_kubernetes():
             self._landed(self.tried)
         self.tried = None
@@ -49,7 +84,7 @@ class Memory:
 
     def tries(self, status: ModelDeploymentStatus, events: tuple[Event, ...], now: datetime) -> None:
         """Note what is about to be written: without an answer only the next look shows whether it was stored."""
-        self.tried = Told(status, events, now)
+        self.tried = Told(status, events, now, self.written or ModelDeploymentStatus())
 
     def worth_writing(self, status: ModelDeploymentStatus, now: datetime) -> bool:
         """Say whether people or the next controller would miss something if this were not written now."""
@@ -67,19 +102,55 @@ class Memory:
         self.tried = None
 
     def _landed(self, told: Told) -> None:
+        self.stored.append((told.before, told.status))
         self.untold.extend((event, told.at) for event in told.events)
 
+    def tell_repairs(self, now: datetime) -> None:
+        """Tell of what was repaired; of what has to be repaired again and again only once in a while."""
+        self.told_of = {what: at for what, at in self.told_of.items() if now - at < TOLD_AGAIN}
+        for repair in self.repairs:
+            if repair.what not in self.told_of:
+                self.told_of[repair.what] = now
+                self.untold.append((repair.event, now))
+        self.repairs.clear()
+
+    def applies(self, key: tuple[str, str], manifest: Manifest, stored: Manifest) -> None:
+        """Note what was applied, and what is stored now."""
+        meta = stored["metadata"]
+        self.applied[key] = Applied(_digest(manifest), meta["resourceVersion"], meta.get("generation"))
+
     def is_applied(self, key: tuple[str, str], manifest: Manifest, live: Manifest | None) -> bool:
-        """Say whether the live object is still as it was after we applied this very manifest."""
-        if live is None or key not in self.applied:
+        """Say whether the live object is still as it was after we applied this very manifest.
+
+        A status that others write gives it another version; its generation stays the same until the spec changes.
+        """
+        known = self.applied.get(key)
+        if live is None or known is None or known.digest != _digest(manifest):
             return False
-        return self.applied[key] == (manifest, live["metadata"]["resourceVersion"])
+        meta = live["metadata"]
+        if meta["resourceVersion"] == known.version:
+            return True
+        same_spec = known.generation is not None and meta.get("generation") == known.generation
+        return same_spec and _within(manifest["metadata"], meta)
+
+
+def _digest(manifest: Manifest) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _within(wanted: Any, found: Any) -> bool:
+    """Say whether everything that is wanted is there, whatever else is."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(_within(value, found.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and all(any(_within(item, other) for other in found) for item in wanted)
+    return bool(wanted == found)
 
 
 def _facts(status: ModelDeploymentStatus) -> dict[str, Any]:
     """Return the status without what changes with every request counted."""
     plain = status
     if status.rollout:
-        plain = status.model_copy(update={"rollout": status.rollout.model_copy(update={"evidence": Evidence()})})
+        plain = status.model_copy(update={"rollout": status.rollout.model_copy(update={"evidence": Summary()})})
     conditions = tuple(c.model_copy(update={"message": ""}) for c in status.conditions)
     return plain.model_copy(update={"message": None, "conditions": conditions}).to_kubernetes()

@@ -12,6 +12,7 @@ from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus
 from sluice.controller.apply import Applier, Target
 from sluice.controller.memory import Memory
+from sluice.controller.records import Records
 from sluice.core.decide import decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
@@ -38,6 +39,7 @@ class Reconciler:
     applier: Applier
     server_image: str
     clock: Callable[[], datetime]
+    records: Records
 
     async def __call__(self, namespace: str, name: str, memory: Memory) -> float | None:
         """Look once; return the seconds until the next look, None when the object is being deleted.
@@ -54,25 +56,29 @@ class Reconciler:
             return None
         target = _target(raw)
         status = memory.current(raw.get("status", {}))
-        world = await observe(self.api, namespace, name, target.spec)
-        seen = await self._see(raw, target.spec, status, world)
+        record = await self.records.load(namespace, status, memory, self.clock())
+        world = await observe(self.api, namespace, name, target.spec, is_new=not raw.get("status"))
+        seen = await self._see(raw, target.spec, status, world, memory)
         now = self.clock()
-        plan = decide(target.spec, status, seen, now)
+        plan = decide(target.spec, status, record, seen, now)
         await self.applier(target, plan, memory, world.objects, now)
         return plan.requeue_after
 
     async def _see(
-        self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World
+        self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
     ) -> Observation:
         seen = Observation(
             generation=raw["metadata"]["generation"],
-            model=await self.registry.get(spec.model.uri),
+            model=await self.registry.get(spec.model.reference),
             server_image=self.server_image,
             revisions=world.revisions,
             route=world.route,
             gateway_problem=world.gateway_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
-            wish=read_wish(raw["metadata"].get("annotations", {})),
+            wish=read_wish(raw["metadata"]),
+            name=raw["metadata"]["name"],
+            uid=raw["metadata"]["uid"],
+            write_back=memory.write_back,
         )
         return seen
 

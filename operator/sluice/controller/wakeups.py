@@ -30,13 +30,13 @@ class Wakeups:
         if event := self._events.get(key):
             event.set()
 
-    async def wait(self, key: Key, seconds: float) -> None:
-        """Return when woken, or after some seconds; however often it is called, not before a breath."""
+    async def wait(self, key: Key, seconds: float, least: float = 0.0) -> None:
+        """Return when woken, or after some seconds; however often it is called, not before a breath, or `least`."""
         event = self.add(key)
-        breath = min(BREATH_SECONDS, seconds)
+        breath = max(least, min(BREATH_SECONDS, seconds))
         await asyncio.sleep(breath)
         try:
-            async with asyncio.timeout(seconds - breath):
+            async with asyncio.timeout(max(0.0, seconds - breath)):
                 await event.wait()
         except TimeoutError:
             return

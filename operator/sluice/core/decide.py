@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
 from sluice.core import layout
 from sluice.core.describe import describe
+from sluice.core.future import without_future
 from sluice.core.guards import GUARDS
 from sluice.core.observation import Observation
 from sluice.core.plan import Plan
+from sluice.core.record import entry as keep
 from sluice.core.situation import Outcome, Situation, look
 from sluice.core.strategies.registry import STRATEGIES
+from sluice.core.timing import RETRY_SECONDS
 
 
 def decide(
     spec: ModelDeploymentSpec,
     status: ModelDeploymentStatus,
+    record: RolloutRecord | None,
     seen: Observation,
     now: datetime,
     *,
@@ -26,30 +31,43 @@ def decide(
 ) -> Plan:
     """Return the plan for this moment.
 
-    Everything in the plan follows from the facts in its status and from what is seen, so that a controller that
-    writes the status first can die between any two later writes: the next look makes the same plan again.
+    Everything in the plan follows from the facts in its status, from the evidence in its record and from what is
+    seen, so that a controller that writes the record first and the status second can die between any two later
+    writes: the next look makes the same plan again.
+
+    Args:
+        record: of the rollout in progress, as far as it was stored.
     """
     strategy = STRATEGIES[spec.strategy.kind]
-    situation = look(spec, status, seen, now, strategy)
-    outcome = choose(situation)
+    evidence = record.status.evidence if record and status.rollout else Evidence()
+    if record is None and status.decisions:  # somebody deleted it: what the counters held before belongs to nothing
+        evidence = Evidence(since=now)
+    situation = look(spec, without_future(status, spec, now), evidence, seen, now=now, strategy=strategy)
+    rule, outcome = choose(situation)
     forgotten = layout.forget(spec, outcome.facts, seen, now)
     facts = layout.without(outcome.facts, forgotten)
+    entry = keep(record, situation, outcome, rule, facts)
+    if entry:
+        facts = facts.model_copy(update={"decisions": entry.number})
     after = replace(situation, status=facts)
+    write_back = layout.write_back(spec, facts)
     return Plan(
         status=describe(status, after, outcome, selector),
+        entry=entry,
         scale=layout.scale(spec, facts, seen, now, strategy),
         freeze=layout.freeze(facts),
-        split=layout.split(facts),
+        split=layout.split(spec, facts, seen),
         forget=forgotten,
         events=outcome.events,
+        write_back=write_back,
         clear_wish=facts.last_action is not None and facts.last_action.pending,
-        requeue_after=outcome.requeue_after,
+        requeue_after=min(outcome.requeue_after, RETRY_SECONDS) if write_back else outcome.requeue_after,
     )
 
 
-def choose(situation: Situation) -> Outcome:
-    """Let the first rule that has an answer speak, else the strategy."""
+def choose(situation: Situation) -> tuple[str, Outcome]:
+    """Let the first rule that has an answer speak, else the strategy; return its name too."""
     for guard in GUARDS:
         if outcome := guard(situation):
-            return outcome
-    return situation.strategy.next(situation)
+            return guard.__name__, outcome
+    return situation.spec.strategy.kind, situation.strategy.next(situation)

@@ -28,6 +28,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     facts, seen, spec = after.status, after.seen, after.spec
     problem = problem_of(after)
     message = outcome.message if problem is None else f"{problem.message}; {outcome.message}"
+    if seen.write_back and seen.write_back.error:
+        message += f"; the alias {seen.write_back.alias} can't be written back: {seen.write_back.error}"
     rollout = facts.rollout
     pods = after.stable.ready + (after.candidate.ready if rollout else 0)
     wanted = spec.desired_replicas if facts.stable else 0
@@ -41,7 +43,7 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
             "uri": spec.model.uri,
             "model": words.version(facts.stable) if facts.stable else None,
             "candidate": words.version(rollout.revision) if rollout else None,
-            "weight": rollout.weight if rollout else (100 if facts.stable else None),
+            "weight": rollout.weight if rollout and facts.stable else None,
             "step": after.strategy.title(spec, rollout) if rollout and facts.stable else None,
             "verdict": outcome.verdict,
             "ready": f"{pods}/{wanted}",
@@ -72,14 +74,14 @@ def problem_of(situation: Situation) -> Says | None:
 
 def conditions(situation: Situation, outcome: Outcome, problem: Says | None) -> Mapping[str, Says]:
     """Return all conditions: observations only, never read back."""
-    facts = situation.status
+    facts, refused = situation.status, situation.refused
     available = _available(situation, problem)
     progressing = _progressing(situation, outcome)
-    degraded = problem or (
-        Says(TRUE, "RolledBack", facts.rejected.message) if facts.rejected else Says(FALSE, "AsExpected")
-    )
+    degraded = problem or (Says(TRUE, "RolledBack", refused.message) if refused else Says(FALSE, "AsExpected"))
     up_to_date = facts.stable is not None and facts.rollout is None and situation.wanted == facts.stable
-    if available.status is TRUE and problem is None and up_to_date:
+    if available.status is TRUE and problem is None and up_to_date and not route_taken(situation):
+        ready = Says(FALSE, "WaitingForGateway", WAITING_FOR_GATEWAY)
+    elif available.status is TRUE and problem is None and up_to_date:
         ready = Says(TRUE, "Serving", outcome.message)
     else:
         ready = Says(
@@ -89,7 +91,7 @@ def conditions(situation: Situation, outcome: Outcome, problem: Says | None) -> 
         "Ready": ready,
         "Available": available,
         "Progressing": progressing,
-        "Paused": _paused(situation),
+        "Paused": _paused(situation, outcome),
         "Analyzed": _analyzed(situation, outcome),
         "Degraded": degraded,
     }
@@ -117,6 +119,15 @@ def timed(
     return tuple(result)
 
 
+WAITING_FOR_GATEWAY = "waiting for the gateway to take the route"
+
+
+def route_taken(situation: Situation) -> bool:
+    """Whether the gateway has taken the route as it has to be when nothing is rolled out: all traffic on stable."""
+    stable, route = situation.status.stable, situation.seen.route
+    return bool(stable and route and route.accepted and route.weights.get(stable.name) == 100)
+
+
 def _available(situation: Situation, problem: Says | None) -> Says:
     facts = situation.status
     if facts.stable is None:
@@ -137,7 +148,7 @@ def _progressing(situation: Situation, outcome: Outcome) -> Says:
     return Says(FALSE, outcome.reason, "no rollout is going on")
 
 
-def _paused(situation: Situation) -> Says:
+def _paused(situation: Situation, outcome: Outcome) -> Says:
     rollout = situation.status.rollout
     if rollout and rollout.inconclusive:
         return Says(TRUE, "Inconclusive", "held until a person decides")
@@ -145,13 +156,15 @@ def _paused(situation: Situation) -> Says:
         return Says(TRUE, "ScaledToZero", "spec.replicas is 0")
     if rollout and situation.spec.paused:
         return Says(TRUE, "PausedByUser", "spec.paused is true")
+    if outcome.reason == "AwaitingPromotion":
+        return Says(TRUE, "AwaitingPromotion", "the step waits until somebody promotes")
     return Says(FALSE, "NotPaused")
 
 
 def _analyzed(situation: Situation, outcome: Outcome) -> Says:
-    facts = situation.status
+    facts, refused = situation.status, situation.refused
     if facts.rollout and facts.stable:
         return Says(UNKNOWN, "Inconclusive" if outcome.verdict is Verdict.INCONCLUSIVE else "Running", outcome.message)
-    if facts.rejected:
-        return Says(FALSE, facts.rejected.reason, facts.rejected.message)
+    if refused:
+        return Says(FALSE, refused.reason, refused.message)
     return Says(TRUE, "Successful") if facts.stable else Says(UNKNOWN, "NotInstalled")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from sluice.analysis import MISMATCH, Arm, Block, ErrorEvidence, Margin, SampleRatio, threshold
-from sluice.api.spec import ErrorRate, Metric, ModelDeploymentSpec, Step
-from sluice.api.status import Counts, Cursor, Evidence, MetricEvidence, Rollout
+from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, threshold
+from sluice.api.record import Cursor, Evidence
+from sluice.api.spec import ModelDeploymentSpec, Step
+from sluice.api.status import Counts, Rollout
+from sluice.core.durations import between, counted, prepared
+from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
 
 # A weight that the gateway has taken is live on every proxy after about a second; until this has passed it is only
@@ -19,13 +21,17 @@ SETTLING = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Judgement:
-    """How the evidence stands, as shares of what a proof needs: 1.0 and more is proven."""
+    """How the evidence stands, as shares of what a proof needs: 1.0 and more is proven.
+
+    Harm is proven by all metrics together, safety by each alone; `metrics` says how they stand, as such shares too.
+    """
 
     harm: float
     safe: float
     mismatch: bool
     requests: int
     min_requests: int
+    metrics: tuple[Standing, ...] = ()
 
     @property
     def harmful(self) -> bool:
@@ -38,33 +44,27 @@ class Judgement:
         return self.safe >= 1 and self.requests >= self.min_requests and not self.mismatch
 
 
-def own_margin(rate: ErrorRate) -> Margin:
-    """Return the margin that harm is judged by, at every step."""
-    return Margin(ratio=rate.margin_ratio, absolute=rate.margin_absolute)
+def at_present_weight(evidence: Evidence, rollout: Rollout) -> Evidence:
+    """Return the evidence as it counts at the rollout's weight: what was counted at another one is only in the total.
+
+    Derived, so that a controller that stored evidence and died before it stored the new weight has changed nothing.
+    """
+    since = evidence.since or rollout.started_at
+    if evidence.weight_since == rollout.weight_changed_at:
+        return evidence.model_copy(update={"since": since})
+    changed = {"since": since, "at_weight": Counts(), "weight_since": rollout.weight_changed_at}
+    return evidence.model_copy(update=changed)
 
 
-def step_margin(rate: ErrorRate, step: Step | None) -> Margin:
-    """Return the margin that an analysis step has to prove."""
-    wish = step.analysis if step else None
-    return Margin(
-        ratio=(wish and wish.margin_ratio) or rate.margin_ratio,
-        absolute=(wish and wish.margin_absolute) or rate.margin_absolute,
-    )
-
-
-def margins(rate: ErrorRate, steps: Iterable[Step]) -> tuple[Margin, ...]:
-    """Return all margins of a rollout: each collects evidence from the first request on."""
-    asked = (step_margin(rate, step) for step in steps if step.analysis)
-    return tuple(dict.fromkeys((own_margin(rate), *asked)))
-
-
-def fold(spec: ModelDeploymentSpec, rollout: Rollout, stable: str, seen: Observation, now: datetime) -> Evidence:
+def fold(
+    spec: ModelDeploymentSpec, rollout: Rollout, before: Evidence, seen: Observation, *, stable: str, now: datetime
+) -> Evidence:
     """Return the evidence with what was counted since the last look.
 
     Whole or nothing: while one ready pod of either arm does not answer, nothing is taken in. The counters are
     cumulative, so that nothing is lost by waiting, and one-sided data would be no fair comparison.
     """
-    before = rollout.evidence
+    before = at_present_weight(before, rollout)
     arms = {
         name: _answering(seen.revision(name).pods, seen.scrape.counters) for name in (stable, rollout.revision.name)
     }
@@ -72,24 +72,29 @@ def fold(spec: ModelDeploymentSpec, rollout: Rollout, stable: str, seen: Observa
         return before
     stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
     old_cursors = before.cursors
-    fresh = _fresh(seen, rollout, stable)
+    after = prepared(before, latency_margins(spec), stable_counters)
+    fresh = _fresh(seen, before.since or rollout.started_at, stable, rollout.revision.name)
     stable_arm = _increments(stable_counters, old_cursors, fresh)
     canary_arm = _increments(canary_counters, old_cursors, fresh)
-    moved = {uid: Cursor(start=c.start, requests=c.requests, errors=c.errors)
-             for uid, c in {**stable_counters, **canary_counters}.items()}  # fmt: skip
+    moved = {
+        uid: Cursor(start=c.start, requests=c.requests, errors=c.errors, durations=counted(c, after.edges))
+        for uid, c in {**stable_counters, **canary_counters}.items()
+    }
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
-    evidence = before.model_copy(update={"cursors": kept | moved})
-    lowest, highest = _shares(rollout, seen)
+    evidence = after.model_copy(update={"cursors": kept | moved})
+    lowest, highest = _shares(rollout, before, seen)
     if highest == 0 or stable_arm.requests + canary_arm.requests == 0:
         return evidence
     evidence = _count(evidence, stable_arm, canary_arm, now)
     if highest == 100:
         return evidence  # where all requests may have gone to one arm there is nothing to compare with
     block = Block(weight=highest / 100, weight_before=lowest / 100, stable=stable_arm, canary=canary_arm)
-    return _observe(spec, evidence, block)
+    durations = between(before, after, stable_counters, canary_counters, fresh)
+    metrics = observe(spec, evidence, Increment(block, durations))
+    return evidence.model_copy(update={"metrics": metrics, "sample_ratio": _ratio(evidence).observe(block).dump()})
 
 
-def took(rollout: Rollout, seen: Observation, now: datetime) -> Rollout:
+def took(rollout: Rollout, evidence: Evidence, seen: Observation, now: datetime) -> Rollout:
     """Note when the gateway has taken the weight, and when somebody else has put another one in its place."""
     route, name = seen.route, rollout.revision.name
     share = route.weights.get(name, 0) if route else 0
@@ -99,35 +104,30 @@ def took(rollout: Rollout, seen: Observation, now: datetime) -> Rollout:
         return rollout
     if rollout.weight_live_at is None:
         return rollout
-    before = tuple(sorted(unsettled(rollout) | {share}))
+    before = tuple(sorted(unsettled(rollout, evidence) | {share}))
     return rollout.model_copy(update={"weight_live_at": None, "weights_before": before})
 
 
-def unsettled(rollout: Rollout) -> set[int]:
+def unsettled(rollout: Rollout, evidence: Evidence) -> set[int]:
     """Return the weights before the last change by which requests not counted yet may have been split."""
-    live, counted = rollout.weight_live_at, rollout.evidence.counted_at
+    live, counted = rollout.weight_live_at, evidence.counted_at
     settled = live is not None and counted is not None and counted >= live + SETTLING
     return set() if settled else set(rollout.weights_before)
 
 
 def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> Judgement:
     """Say how the evidence stands for a step: harm by the metric's own margin, safety by the step's."""
-    alpha = spec.analysis.alpha
-    harm, safe = 0.0, float("inf")
-    for metric in spec.analysis.metrics:
-        if metric.error_rate is None:
-            continue
-        states = _states(metric, evidence)
-        own, asked = own_margin(metric.error_rate), step_margin(metric.error_rate, step)
-        harm = max(harm, _state(states, own).harm / threshold(alpha.harm))
-        safe = min(safe, _state(states, asked).safe / threshold(alpha.safe))
+    enough_harm, enough_safe = threshold(spec.analysis.alpha.harm), threshold(spec.analysis.alpha.safe)
+    found = standings(spec, evidence, step)
+    shares = tuple(replace(one, harm=one.harm / enough_harm, safe=max(0.0, one.safe / enough_safe)) for one in found)
     wish = step.analysis if step else None
     return Judgement(
-        harm=max(0.0, harm),
-        safe=max(0.0, safe),
+        harm=max(0.0, combined([one.harm for one in found]) / enough_harm),
+        safe=min(one.safe for one in shares),
         mismatch=_ratio(evidence).log_e >= MISMATCH,
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
+        metrics=shares,
     )
 
 
@@ -138,10 +138,10 @@ def _answering(pods: Iterable[Pod], counters: Mapping[str, Counters]) -> Mapping
     return None if silent else found
 
 
-def _fresh(seen: Observation, rollout: Rollout, stable: str) -> set[str]:
-    """Return the pods younger than the rollout: these count from zero, older ones from where they are first seen."""
-    pods = (*seen.revision(stable).pods, *seen.revision(rollout.revision.name).pods)
-    return {pod.uid for pod in pods if pod.created and pod.created > rollout.started_at}
+def _fresh(seen: Observation, since: datetime, *revisions: str) -> set[str]:
+    """Return the pods younger than the evidence: these count from zero, older ones from where they are first seen."""
+    pods = (pod for name in revisions for pod in seen.revision(name).pods)
+    return {pod.uid for pod in pods if pod.created and pod.created > since}
 
 
 def _increments(counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], fresh: set[str]) -> Arm:
@@ -162,10 +162,10 @@ def _uids(seen: Observation, *revisions: str) -> set[str]:
     return {pod.uid for name in revisions for pod in seen.revision(name).pods}
 
 
-def _shares(rollout: Rollout, seen: Observation) -> tuple[int, int]:
+def _shares(rollout: Rollout, evidence: Evidence, seen: Observation) -> tuple[int, int]:
     """Return the smallest and the largest percent by which the requests since the last look may have been split."""
     on_route = seen.route.weights.get(rollout.revision.name, 0) if seen.route else 0
-    shares = {rollout.weight, on_route} | unsettled(rollout)
+    shares = {rollout.weight, on_route} | unsettled(rollout, evidence)
     return min(shares), max(shares)
 
 
@@ -174,42 +174,11 @@ def _count(evidence: Evidence, stable: Arm, canary: Arm, now: datetime) -> Evide
     return evidence.model_copy(update={"total": total, "at_weight": at_weight, "counted_at": now})
 
 
-def _observe(spec: ModelDeploymentSpec, evidence: Evidence, block: Block) -> Evidence:
-    canary = spec.strategy.canary
-    steps = canary.steps if canary else ()
-    metrics = []
-    for metric in spec.analysis.metrics:
-        if metric.error_rate is None:
-            continue
-        states = _states(metric, evidence)
-        for margin in margins(metric.error_rate, steps):
-            state = _state(states, margin).observe(block)
-            metrics.append(MetricEvidence(metric=metric.name, state=state.dump()))
-    ratio = _ratio(evidence).observe(block)
-    return evidence.model_copy(update={"metrics": tuple(metrics), "sample_ratio": ratio.dump()})
-
-
-def _states(metric: Metric, evidence: Evidence) -> tuple[ErrorEvidence, ...]:
-    return tuple(state for e in evidence.metrics if e.metric == metric.name if (state := _load(e.state)))
-
-
-def _load(state: dict[str, Any]) -> ErrorEvidence | None:
-    """Read evidence back; what another version of the operator wrote in its own form begins anew."""
-    try:
-        return ErrorEvidence.load(state)
-    except ValueError:
-        return None
-
-
 def _ratio(evidence: Evidence) -> SampleRatio:
     try:
         return SampleRatio.load(evidence.sample_ratio)
     except ValueError:
         return SampleRatio.start()
-
-
-def _state(states: Iterable[ErrorEvidence], margin: Margin) -> ErrorEvidence:
-    return next((state for state in states if state.margin == margin), ErrorEvidence.start(margin))
 
 
 def _add(counts: Counts, stable: Arm, canary: Arm) -> Counts:

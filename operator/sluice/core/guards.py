@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sluice.api.status import LastAction, ModelDeploymentStatus, Rollout, Verdict
+from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
 from sluice.core import words
+from sluice.core.actions import answer
 from sluice.core.moves import (
-    advance,
     at_step,
     begin,
     give_up,
@@ -19,7 +19,7 @@ from sluice.core.moves import (
 from sluice.core.observation import Severity, Unresolved
 from sluice.core.replicas import covered, needed
 from sluice.core.situation import Guard, Outcome, Situation
-from sluice.core.timing import ANALYSIS_SECONDS, IDLE_SECONDS, READY_SECONDS, RETRY_SECONDS, seconds
+from sluice.core.timing import ANALYSIS_SECONDS, IDLE_SECONDS, PARKED_SECONDS, READY_SECONDS, RETRY_SECONDS, seconds
 
 
 def wish_answered(situation: Situation) -> Outcome | None:
@@ -36,8 +36,8 @@ def wish_came(situation: Situation) -> Outcome | None:
     wish, last = situation.seen.wish, situation.status.last_action
     if wish is None or (last and last.pending and (last.action, last.revision) == (wish.action, wish.revision)):
         return None
-    facts, said, good = _answer(situation, wish.action, wish.revision)
-    action = LastAction(action=wish.action, revision=wish.revision, outcome=said, at=situation.now)
+    facts, said, good = answer(situation, wish.action, wish.revision)
+    action = LastAction(action=wish.action, revision=wish.revision, outcome=said, actor=wish.actor, at=situation.now)
     event = normal("ActionTaken", said) if good else warning("ActionRefused", said)
     return Outcome(
         facts.model_copy(update={"last_action": action}), "ActionTaken", said, events=(event,), requeue_after=0
@@ -50,17 +50,31 @@ def never_installed(situation: Situation) -> Outcome | None:
         return None
     if situation.wanted is None:
         return _unresolved(situation)
-    rollout = situation.rollout
-    if rollout is None or rollout.revision.name != situation.wanted.name:
-        facts = begin(situation, give_up(situation.status, situation.now), situation.wanted)
-        event = normal("Installing", f"installing {words.version(situation.wanted)}")
-        return Outcome(facts, "Installing", event.message, events=(event,), requeue_after=READY_SECONDS)
+    rollout, wanted = situation.rollout, situation.wanted
+    if rollout is None:
+        facts = begin(situation, wanted)
+        event = normal("Installing", f"installing {words.version(wanted)}")
+        message = event.message if situation.spec.desired_replicas else _to_be_installed(wanted)
+        return Outcome(facts, "Installing", message, events=(event,), requeue_after=READY_SECONDS)
+    if rollout.revision.name != wanted.name:
+        return _superseded(situation, rollout, wanted)
+    return _first_install(situation, rollout)
+
+
+def _first_install(situation: Situation, rollout: Rollout) -> Outcome:
     replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
-    if 0 < replicas <= ready:
+    if replicas == 0:
+        message = _to_be_installed(rollout.revision)
+        return Outcome(situation.status, "Installing", message, requeue_after=_parked(situation))
+    if ready >= replicas:
         return promoted(situation, rollout)
-    waiting = words.waiting_for_pods(situation.candidate, ready, replicas) if replicas else words.PARKED
+    waiting = words.waiting_for_pods(situation.candidate, ready, replicas)
     message = f"first install of {words.version(rollout.revision)}: {waiting}"
     return Outcome(situation.status, "Installing", message, requeue_after=RETRY_SECONDS)
+
+
+def _to_be_installed(revision: Revision) -> str:
+    return f"first install of {words.version(revision)}: {words.PARKED}"
 
 
 def candidate_unhealthy(situation: Situation) -> Outcome | None:
@@ -77,25 +91,15 @@ def harm_proven(situation: Situation) -> Outcome | None:
     rollout, judgement = situation.rollout, situation.judgement
     if rollout is None or judgement is None or not judgement.harmful:
         return None
-    rate = situation.spec.analysis.metrics[0].error_rate
-    tolerated = (
-        f"; tolerated: {rate.margin_ratio:g} x stable's rate, or {rate.margin_absolute:g} above it" if rate else ""
-    )
-    return _roll_back(
-        situation, rollout, "HarmProven", f"error rate: {words.counts(rollout.evidence.total)}{tolerated}"
-    )
+    return _roll_back(situation, rollout, "HarmProven", words.harm(situation, judgement))
 
 
 def newer_wanted(situation: Situation) -> Outcome | None:
     """What the user wants now replaces a candidate that is no longer wanted."""
-    rollout, wanted, stable = situation.rollout, situation.wanted, situation.status.stable
+    rollout, wanted = situation.rollout, situation.wanted
     if rollout is None or wanted is None or wanted.name == rollout.revision.name:
         return None
-    event = normal("Superseded", f"{words.version(rollout.revision)} is no longer wanted: {words.version(wanted)} is")
-    facts = give_up(situation.status, situation.now)
-    if stable and wanted.name != stable.name:
-        facts = begin(situation, facts, wanted)
-    return Outcome(facts, "Superseded", event.message, events=(event,), requeue_after=0)
+    return _superseded(situation, rollout, wanted)
 
 
 def capacity_lost(situation: Situation) -> Outcome | None:
@@ -107,7 +111,7 @@ def capacity_lost(situation: Situation) -> Outcome | None:
     if rollout.weight == 0 or ready >= needed(replicas, rollout.weight):
         return None
     weight = covered(replicas, ready)
-    facts = with_weight(situation.status, rollout, weight, situation.now)
+    facts = with_weight(situation, rollout, weight)
     message = f"weight lowered from {rollout.weight} to {weight} %: " + words.waiting_for_pods(
         situation.candidate, ready, needed(replicas, rollout.weight)
     )
@@ -129,25 +133,29 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
     if wanted is None:
         return _unresolved(situation)
     if status.stable and wanted.name == status.stable.name:
-        facts = status.model_copy(update={"rejected": None})
-        message = f"{words.version(status.stable)} serves all traffic"
-        return Outcome(facts, "Complete", message, Verdict.SUCCESSFUL, requeue_after=_idle(situation))
-    if status.rejected and status.rejected.revision.name == wanted.name:
+        message = words.serving(situation)
+        return Outcome(status, "Complete", message, Verdict.SUCCESSFUL, requeue_after=_idle(situation))
+    if refused := situation.refused:
         message = (
-            f"{words.version(wanted)} was rolled back ({status.rejected.reason}: {status.rejected.message}); "
-            f"{words.version(status.stable)} serves all traffic. Register a fixed version, or annotate with "
+            f"{words.version(wanted)} was rolled back ({refused.reason}: {refused.message}); "
+            f"{words.serving(situation)}. Register a fixed version, or annotate with "
             f"sluice.dev/retry={wanted.name} to try it again"
         )
         return Outcome(status, "RolledBack", message, Verdict.FAILED, requeue_after=_idle(situation))
-    facts = begin(situation, status, wanted)
-    event = normal("RolloutStarted", f"rolling out {words.version(wanted)} over {words.version(status.stable)}")
+    facts = begin(situation, wanted)
+    how = "returning to" if facts.rollout and facts.rollout.direct else "rolling out"
+    event = normal("RolloutStarted", f"{how} {words.version(wanted)} over {words.version(status.stable)}")
     return Outcome(facts, "RolloutStarted", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
 def steps_changed(situation: Situation) -> Outcome | None:
     """Whoever changes a step that was begun gets all of them from the start: nothing is promoted by an edit."""
     rollout = situation.rollout
-    if rollout is None or rollout.steps == situation.strategy.begun(situation.spec, rollout.step_index):
+    if (
+        rollout is None
+        or rollout.direct
+        or rollout.steps == situation.strategy.begun(situation.spec, rollout.step_index)
+    ):
         return None
     facts = _with(situation.status, at_step(situation, rollout, 0))
     event = normal("StepsChanged", f"the steps were changed: {words.version(rollout.revision)} begins them again")
@@ -167,7 +175,8 @@ def paused(situation: Situation) -> Outcome | None:
         if parked:
             message = words.PARKED
         reason = "ScaledToZero" if parked else "Paused"
-        return Outcome(facts, reason, message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS)
+        wait = _parked(situation) if parked else ANALYSIS_SECONDS
+        return Outcome(facts, reason, message, Verdict.RUNNING, requeue_after=wait)
     if rollout.paused_at is not None:
         started = rollout.step_started_at + (situation.now - rollout.paused_at)
         facts = _with(situation.status, rollout.model_copy(update={"paused_at": None, "step_started_at": started}))
@@ -221,29 +230,11 @@ GUARDS: tuple[Guard, ...] = (
 )
 
 
-def _answer(situation: Situation, action: str, revision: str) -> tuple[ModelDeploymentStatus, str, bool]:
-    """Return the facts after a wish, what to say, and whether it was granted."""
-    status, now = situation.status, situation.now
-    rollout, rejected = status.rollout, status.rejected
-    if action == "retry" and rejected and rejected.revision.name == revision:
-        return status.model_copy(update={"rejected": None}), f"{words.version(rejected.revision)} is tried again", True
-    if rollout is None or status.stable is None or rollout.revision.name != revision:
-        current = f"the candidate is {rollout.revision.name}" if rollout and status.stable else "no rollout is going on"
-        return status, f"{action} of revision {revision} refused: {current}", False
-    name = words.version(rollout.revision)
-    if action == "abort":
-        return reject(status, "Aborted", "aborted by a person", now), f"{name} aborted", True
-    if action == "retry":
-        again = at_step(situation, rollout, rollout.step_index)
-        return _with(status, again), f"{name}: the step begins again", True
-    step = situation.strategy.step(situation.spec, rollout)
-    if step is None or step.set_weight is not None:
-        return (
-            status,
-            f"promote refused: step {situation.strategy.title(situation.spec, rollout)} can't be skipped",
-            False,
-        )
-    return advance(situation, rollout, "promoted by a person").facts, f"{name}: step skipped by a person", True
+def _superseded(situation: Situation, rollout: Rollout, wanted: Revision) -> Outcome:
+    """The next look begins what is wanted, if it is not stable: one decision at a time can be kept and told whole."""
+    event = normal("Superseded", f"{words.version(rollout.revision)} is no longer wanted: {words.version(wanted)} is")
+    facts = give_up(situation.status, situation.now)
+    return Outcome(facts, "Superseded", event.message, events=(event,), requeue_after=0)
 
 
 def _roll_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:
@@ -257,14 +248,18 @@ def _roll_back(situation: Situation, rollout: Rollout, reason: str, message: str
 def _unresolved(situation: Situation) -> Outcome:
     model = situation.seen.model
     reason, message = (model.reason, model.message) if isinstance(model, Unresolved) else ("Resolving", "")
-    serving = f"; {words.version(situation.status.stable)} serves all traffic" if situation.status.stable else ""
+    serving = f"; {words.serving(situation)}" if situation.status.stable else ""
     return Outcome(situation.status, reason, message + serving, Verdict.ERROR, requeue_after=RETRY_SECONDS)
 
 
-def _idle(situation: Situation) -> float:
+def _idle(situation: Situation, longest: float = IDLE_SECONDS) -> float:
     """Look again when the next retired revision is due."""
     due = [(entry.scale_down_at - situation.now).total_seconds() for entry in situation.status.retired]
-    return max(0.5, min([IDLE_SECONDS, *(wait + 0.05 for wait in due if wait > 0)]))
+    return max(0.5, min([longest, *(wait + 0.05 for wait in due if wait > 0)]))
+
+
+def _parked(situation: Situation) -> float:
+    return _idle(situation, IDLE_SECONDS if situation.seen.gateway_problem else PARKED_SECONDS)
 
 
 def _with(status: ModelDeploymentStatus, rollout: Rollout) -> ModelDeploymentStatus:

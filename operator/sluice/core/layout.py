@@ -8,15 +8,23 @@ from datetime import datetime
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
 from sluice.core.observation import Observation
-from sluice.core.replicas import needed
+from sluice.core.plan import AliasWish
+from sluice.core.replicas import covered, needed
 from sluice.core.strategies.base import Strategy
 
 
-def split(facts: ModelDeploymentStatus) -> Mapping[str, int] | None:
-    """Return the percent of the traffic by revision, stable first; None before the first install."""
+def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int] | None:
+    """Return the percent of the traffic by revision, stable first; None before the first install.
+
+    Never more for the candidate than its ready pods carry: a route that is written anew, for example because somebody
+    deleted it, may be so before the rule that lowers the weight has had its turn.
+    """
     if facts.stable is None:
         return None
-    weight = facts.rollout.weight if facts.rollout else 0
+    weight = 0
+    if facts.rollout:
+        ready = seen.revision(facts.rollout.revision.name).ready
+        weight = min(facts.rollout.weight, covered(spec.desired_replicas, ready))
     shares = {facts.stable.name: 100 - weight}
     if facts.rollout:
         shares[facts.rollout.revision.name] = weight
@@ -47,7 +55,7 @@ def forget(
     spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime
 ) -> tuple[str, ...]:
     """Return the revisions whose objects can go: beyond the history limit, or known to nobody."""
-    live = {revision.name for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision}
+    live = {revision.name for revision in freeze(facts)}
     done = [entry.revision.name for entry in facts.retired if now >= entry.scale_down_at]
     too_old = done[: max(0, len(done) - spec.revision_history_limit)]
     known = live | {entry.revision.name for entry in facts.retired}
@@ -59,6 +67,17 @@ def without(facts: ModelDeploymentStatus, forgotten: tuple[str, ...]) -> ModelDe
     """Drop forgotten revisions from the facts."""
     kept = tuple(entry for entry in facts.retired if entry.revision.name not in forgotten)
     return facts if kept == facts.retired else facts.model_copy(update={"retired": kept})
+
+
+def write_back(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus) -> AliasWish | None:
+    """Return the alias that should name the stable version and was not seen to be set.
+
+    Not during a rollout: a registry that hangs must not keep anybody from looking at the candidate.
+    """
+    alias = spec.model.promoted_alias
+    if alias is None or facts.stable is None or facts.rollout or facts.promoted_alias == f"{alias}@{facts.stable.name}":
+        return None
+    return AliasWish(alias, facts.stable)
 
 
 def freeze(facts: ModelDeploymentStatus) -> tuple[Revision, ...]:

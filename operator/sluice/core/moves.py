@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sluice.api.status import Counts, ModelDeploymentStatus, Rejected, Retired, Revision, Rollout, Verdict
+from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout, Verdict
 from sluice.core import words
 from sluice.core.evidence import unsettled
+from sluice.core.observation import Observation
 from sluice.core.plan import Event, EventType
 from sluice.core.situation import Outcome, Situation
 from sluice.core.timing import ANALYSIS_SECONDS, DRAIN, seconds
@@ -22,13 +23,55 @@ def warning(reason: str, message: str) -> Event:
     return Event(EventType.WARNING, reason, message)
 
 
-def begin(situation: Situation, status: ModelDeploymentStatus, revision: Revision) -> ModelDeploymentStatus:
+REMEMBERED = 10  # rejected revisions
+
+
+def begin(situation: Situation, revision: Revision) -> ModelDeploymentStatus:
     """Start a rollout of a revision, from wherever it was kept."""
-    now = situation.now
-    retired = tuple(entry for entry in status.retired if entry.revision.name != revision.name)
-    steps = situation.strategy.begun(situation.spec, 0)
-    rollout = Rollout(revision=revision, started_at=now, step_started_at=now, steps=steps)
-    return status.model_copy(update={"rollout": rollout, "retired": retired, "rejected": None})
+    status, now = situation.status, situation.now
+    rollout = Rollout(
+        revision=revision,
+        started_at=now,
+        step_started_at=now,
+        steps=situation.strategy.begun(situation.spec, 0),
+        direct=returns(situation, revision),
+    )
+    number = status.rollouts + 1
+    return status.model_copy(
+        update={
+            "rollout": rollout,
+            "retired": tuple(entry for entry in status.retired if entry.revision.name != revision.name),
+            "rejected": pardoned(status, revision.name),
+            "rollouts": number,
+            "record": record_name(situation.seen, number),
+            "decisions": 0,
+        }
+    )
+
+
+def record_name(seen: Observation, number: int) -> str:
+    """Return the name of a rollout's record; a namesake that is created later has records of its own."""
+    return f"{seen.name}-{seen.uid[:8]}-{number}"
+
+
+def returns(situation: Situation, revision: Revision) -> bool:
+    """Whether a revision needs no proof: a person wants it back, or it had all traffic and is warm still."""
+    status = situation.status
+    if status.stable is None:
+        return False
+    if status.returning_to and status.returning_to.name == revision.name:
+        return True
+    replicas = situation.spec.desired_replicas
+    return any(
+        entry.was_stable and situation.now < entry.scale_down_at
+        for entry in status.retired
+        if entry.revision.name == revision.name and 0 < replicas <= situation.seen.revision(revision.name).ready
+    )
+
+
+def pardoned(status: ModelDeploymentStatus, revision: str) -> tuple[Rejected, ...]:
+    """Return the rejected revisions without one."""
+    return tuple(entry for entry in status.rejected if entry.revision.name != revision)
 
 
 def give_up(status: ModelDeploymentStatus, now: datetime) -> ModelDeploymentStatus:
@@ -44,28 +87,38 @@ def reject(status: ModelDeploymentStatus, reason: str, message: str, now: dateti
     """Give the candidate up for good: it is not tried again until told to."""
     if status.rollout is None:
         return status
-    rejected = Rejected(revision=status.rollout.revision, reason=reason, message=message, at=now)
-    return give_up(status, now).model_copy(update={"rejected": rejected})
+    sent_away = with_rejected(status, status.rollout.revision, reason, message, now)
+    # A revision that a person goes back to can fail too.
+    return give_up(sent_away, now).model_copy(update={"returning_to": None})
 
 
-def retire(retired: tuple[Retired, ...], revision: Revision, scale_down_at: datetime) -> tuple[Retired, ...]:
+def with_rejected(
+    status: ModelDeploymentStatus, revision: Revision, reason: str, message: str, now: datetime
+) -> ModelDeploymentStatus:
+    """Remember that a revision is not to be rolled out."""
+    entry = Rejected(revision=revision, reason=reason, message=message, at=now)
+    return status.model_copy(update={"rejected": (*pardoned(status, revision.name), entry)[-REMEMBERED:]})
+
+
+def retire(
+    retired: tuple[Retired, ...], revision: Revision, scale_down_at: datetime, *, was_stable: bool = False
+) -> tuple[Retired, ...]:
     """Put a revision to the youngest end of the retired ones."""
     others = tuple(entry for entry in retired if entry.revision.name != revision.name)
-    return (*others, Retired(revision=revision, scale_down_at=scale_down_at))
+    return (*others, Retired(revision=revision, scale_down_at=scale_down_at, was_stable=was_stable))
 
 
-def with_weight(status: ModelDeploymentStatus, rollout: Rollout, weight: int, now: datetime) -> ModelDeploymentStatus:
-    """Note a new weight; what was counted at the old one no longer counts as counted at the weight."""
+def with_weight(situation: Situation, rollout: Rollout, weight: int) -> ModelDeploymentStatus:
+    """Note a new weight."""
     if weight == rollout.weight:
-        return status
+        return situation.status
     changed = {
         "weight": weight,
-        "weight_changed_at": now,
+        "weight_changed_at": situation.now,
         "weight_live_at": None,
-        "weights_before": tuple(sorted(unsettled(rollout) | {rollout.weight})),
-        "evidence": rollout.evidence.model_copy(update={"at_weight": Counts()}),
+        "weights_before": tuple(sorted(unsettled(rollout, situation.evidence) | {rollout.weight})),
     }
-    return status.model_copy(update={"rollout": rollout.model_copy(update=changed)})
+    return situation.status.model_copy(update={"rollout": rollout.model_copy(update=changed)})
 
 
 def at_step(situation: Situation, rollout: Rollout, index: int) -> Rollout:
@@ -94,11 +147,11 @@ def promoted(situation: Situation, rollout: Rollout) -> Outcome:
     retired = status.retired
     if status.stable:
         warm = max(DRAIN, seconds(situation.spec.scale_down_delay_seconds))
-        retired = retire(retired, status.stable, now + warm)
+        retired = retire(retired, status.stable, now + warm, was_stable=True)
     facts = status.model_copy(
-        update={"stable": rollout.revision, "rollout": None, "retired": retired, "rejected": None}
+        update={"stable": rollout.revision, "rollout": None, "retired": retired, "returning_to": None}
     )
-    seen = f": {words.counts(rollout.evidence.total)}" if status.stable else ""
+    seen = f": {words.counts(situation.evidence.total)}" if status.stable and not rollout.direct else ""
     event = normal("Promoted", f"{words.version(rollout.revision)} is stable now{seen}")
     return Outcome(facts, "Promoted", event.message, Verdict.SUCCESSFUL, (event,), requeue_after=0)
 

@@ -10,11 +10,12 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A model version of the registry, pinned."""
+    """A model version of the registry, pinned; or other files, at `source`, with a name and version for people."""
 
     name: str
     version: str
     digest: str
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,16 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Counters:
-    """Cumulative counts of one container run: requests assigned at random, and those of them that ended in a 5xx."""
+    """Cumulative counts of one container run: requests assigned at random, and those of them that ended in a 5xx.
+
+    `durations` counts the answers that took at most each of `sluice.analysis.cells.EDGES` seconds, and last all of
+    them; None when the server has no such cells.
+    """
 
     start: str
     requests: int
     errors: int
+    durations: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,16 @@ class Wish:
 
     action: str
     revision: str
+    actor: str | None = None
+
+
+@dataclass(frozen=True)
+class WriteBack:
+    """What came of the last attempt to set the promoted alias; `error` is a sentence, None when it is set."""
+
+    alias: str
+    revision: str
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,9 @@ class Observation:
     gateway_problem: str | None = None
     scrape: Scrape = Scrape()
     wish: Wish | None = None
+    write_back: WriteBack | None = None
+    name: str = ""
+    uid: str = ""
 
     def revision(self, name: str) -> RevisionState:
         """Return the state of a revision; one of which nothing exists has no pods."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sluice.api.record import RolloutRecord
 from sluice.api.status import ModelDeploymentStatus, Revision
 
 
@@ -26,25 +27,54 @@ class Event:
 
 
 @dataclass(frozen=True)
+class AliasWish:
+    """An alias of the registry that should name the version of a revision."""
+
+    alias: str
+    revision: Revision
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The RolloutRecord as it should be.
+
+    Attributes:
+        name: of the object.
+        record: all of it.
+        number: decisions in it.
+        decided: it holds a new decision, so that it has to be written before the status.
+    """
+
+    name: str
+    record: RolloutRecord
+    number: int
+    decided: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """The state of the world that should be, and when to look again.
 
     Attributes:
         status: facts and the words for people.
+        entry: what is to be kept of the rollout, written before the status.
         scale: pods wanted by revision; a revision not named here keeps its objects as they are.
         freeze: revisions whose pod template must exist before they are scaled.
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         forget: revisions whose objects can go.
         events: to be told once, in order.
+        write_back: the alias to set in the registry once all else is written.
         clear_wish: the annotation with a wish was answered and can be taken off.
         requeue_after: seconds until the next look if nothing wakes the controller before.
     """
 
     status: ModelDeploymentStatus
+    entry: Entry | None = None
     scale: Mapping[str, int] = field(default_factory=dict)
     freeze: tuple[Revision, ...] = ()
     split: Mapping[str, int] | None = None
     forget: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    write_back: AliasWish | None = None
     clear_wish: bool = False
     requeue_after: float = 300.0

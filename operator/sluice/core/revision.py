@@ -15,13 +15,15 @@ def revision_of(server: Server, model: ResolvedModel, image: str) -> Revision:
     """Name what runs by a hash of what the user says about pods, the model's digest and the server's image."""
     # Without what equals a default: a field that a newer operator adds must not change the name of what runs.
     said = server.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"image": image}
-    identity = json.dumps({"server": said, "model": model.name, "digest": model.digest}, sort_keys=True)
+    model_identity = {"model": model.name, "digest": model.digest} | ({"source": model.source} if model.source else {})
+    identity = json.dumps({"server": said} | model_identity, sort_keys=True)
     return Revision(
         name=hashlib.sha256(identity.encode()).hexdigest()[:10],
         model_name=model.name,
         model_version=model.version,
         digest=model.digest,
         image=image,
+        source=model.source,
     )
 
 
@@ -43,13 +45,14 @@ def wanted_revision(
 
 def changed_digest(status: ModelDeploymentStatus, model: ResolvedModel) -> Unresolved | None:
     """Refuse a version that was pinned to another digest before: a version's content never changes by itself."""
-    for revision in (*_known(status), *(entry.revision for entry in status.retired)):
+    for revision in _known(status):
         same_version = (revision.model_name, revision.model_version) == (model.name, model.version)
         if same_version and revision.digest != model.digest:
             return Unresolved(
                 "DigestChanged",
                 f"{model.name}/{model.version} has another digest in the registry ({model.digest[:15]}…) than when it "
-                f"was pinned ({revision.digest[:15]}…), so somebody may have changed it: register a new version",
+                f"was pinned ({revision.digest[:15]}…), so somebody may have changed it: "
+                + ("log it in a new run" if model.source else "register a new version"),
             )
     return None
 
@@ -59,5 +62,5 @@ def _known(status: ModelDeploymentStatus) -> Iterator[Revision]:
         yield status.stable
     if status.rollout:
         yield status.rollout.revision
-    if status.rejected:
-        yield status.rejected.revision
+    yield from (entry.revision for entry in status.rejected)
+    yield from (entry.revision for entry in reversed(status.retired))

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from sluice.api.record import Evidence
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import ModelDeploymentStatus, Revision, Rollout, Verdict
+from sluice.api.status import ModelDeploymentStatus, Rejected, Revision, Rollout, Summary, Verdict
 from sluice.core.evidence import Judgement, fold, judge, took
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
@@ -25,6 +26,7 @@ class Situation:
     now: datetime
     strategy: Strategy
     wanted: Revision | None
+    evidence: Evidence
     judgement: Judgement | None = None
 
     @property
@@ -41,6 +43,13 @@ class Situation:
     def stable(self) -> RevisionState:
         """What runs of stable."""
         return self.seen.revision(self.status.stable.name if self.status.stable else "")
+
+    @property
+    def refused(self) -> Rejected | None:
+        """Why what is wanted is not rolled out: it was rolled back before."""
+        if self.wanted is None or self.rollout is not None:
+            return None
+        return next((entry for entry in self.status.rejected if entry.revision.name == self.wanted.name), None)
 
     @property
     def live_weight(self) -> int | None:
@@ -79,20 +88,43 @@ Guard = Callable[[Situation], Outcome | None]
 
 
 def look(
-    spec: ModelDeploymentSpec, status: ModelDeploymentStatus, seen: Observation, now: datetime, strategy: Strategy
+    spec: ModelDeploymentSpec,
+    status: ModelDeploymentStatus,
+    evidence: Evidence,
+    seen: Observation,
+    *,
+    now: datetime,
+    strategy: Strategy,
 ) -> Situation:
     """Put together what the rules need: the wanted revision, and the evidence with what was counted since."""
-    wanted = None
     if isinstance(seen.model, ResolvedModel) and (refused := changed_digest(status, seen.model)):
         seen = replace(seen, model=refused)
-    if isinstance(seen.model, ResolvedModel):
-        wanted = wanted_revision(spec, status, seen.model, seen.server_image)
-    elif status.rollout:
-        wanted = status.rollout.revision
+    if seen.write_back and seen.write_back.error is None:
+        done = f"{seen.write_back.alias}@{seen.write_back.revision}"
+        status = status.model_copy(update={"promoted_alias": done})
+    wanted = _wanted(spec, status, seen)
     judgement = None
     if status.rollout and status.stable:
-        evidence = fold(spec, status.rollout, status.stable.name, seen, now)
-        rollout = took(status.rollout.model_copy(update={"evidence": evidence}), seen, now)
-        status = status.model_copy(update={"rollout": rollout})
-        judgement = judge(spec, evidence, strategy.step(spec, rollout))
-    return Situation(spec, status, seen, now, strategy, wanted, judgement)
+        evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, now=now)
+        judgement = judge(spec, evidence, strategy.step(spec, status.rollout))
+        rollout = took(status.rollout, evidence, seen, now)
+        status = status.model_copy(update={"rollout": _summed_up(rollout, evidence, judgement)})
+    return Situation(spec, status, seen, now, strategy, wanted, evidence, judgement)
+
+
+def _wanted(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, seen: Observation) -> Revision | None:
+    if status.returning_to:
+        return status.returning_to
+    if isinstance(seen.model, ResolvedModel):
+        return wanted_revision(spec, status, seen.model, seen.server_image)
+    return status.rollout.revision if status.rollout else None
+
+
+def _summed_up(rollout: Rollout, evidence: Evidence, judgement: Judgement) -> Rollout:
+    summary = Summary(
+        total=evidence.total,
+        at_weight=evidence.at_weight,
+        harm=round(min(1.0, judgement.harm), 2),
+        safe=round(min(1.0, judgement.safe), 2),
+    )
+    return rollout.model_copy(update={"evidence": summary})

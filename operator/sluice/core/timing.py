@@ -7,6 +7,7 @@ from datetime import timedelta
 ANALYSIS_SECONDS = 1.0
 READY_SECONDS = 1.0
 IDLE_SECONDS = 300.0
+PARKED_SECONDS = 1800.0  # without pods, and without anything that could be late
 RETRY_SECONDS = 5.0
 
 # After its traffic is off, a revision that was given up keeps its pods this long: requests under way end in peace.

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sluice.api.base import API_VERSION, KIND, PLURAL
+from sluice.api.record import RECORD_KIND, RECORD_PLURAL
 
 Manifest = dict[str, Any]
+Manifests = list[Manifest]
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Resource:
     plural: str
 
     def path(self, namespace: str, name: str = "") -> str:
-        """Return the path of a namespace's objects, or of one."""
+        """Return the path of a namespace's objects, or of one; without a namespace that of all namespaces' objects."""
         root = "/api" if "/" not in self.api_version else "/apis"
-        return "/".join(filter(None, (root, self.api_version, "namespaces", namespace, self.plural, name)))
+        scope = f"namespaces/{namespace}" if namespace else ""
+        return "/".join(filter(None, (root, self.api_version, scope, self.plural, name)))
 
 
 MODEL_DEPLOYMENTS = Resource(API_VERSION, KIND, PLURAL)
+RECORDS = Resource(API_VERSION, RECORD_KIND, RECORD_PLURAL)
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
 CONTROLLER_REVISIONS = Resource("apps/v1", "ControllerRevision", "controllerrevisions")
 SERVICES = Resource("v1", "Service", "services")
@@ -32,6 +36,7 @@ PODS = Resource("v1", "Pod", "pods")
 ENDPOINT_SLICES = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 EVENTS = Resource("v1", "Event", "events")
 ROUTES = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 GATEWAYS = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 
 
@@ -55,6 +60,9 @@ class KubeApi(Protocol):
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Create an object."""
+
+    async def replace(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Replace an object, only if the resourceVersion in its metadata is still current; return what is stored."""
 
     async def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete an object and, in the background, what it owns; one that is not there is fine."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -10,7 +14,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from sluice.kube.api import KubeApi, Manifest, Resource
+from sluice.kube.api import KubeApi, Manifest, Manifests, Resource
 from sluice.kube.errors import KubeError, NotFoundError, UnavailableError, from_status
 from sluice.resources.naming import FIELD_MANAGER
 
@@ -25,16 +29,30 @@ async def connect() -> ApiClient:
     try:
         config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)
+        # Named here, because the library looks at KUBECONFIG only when it is imported.
+        await config.load_kube_config(
+            config_file=os.environ.get("KUBECONFIG") or "~/.kube/config", client_configuration=configuration
+        )
     configuration.connection_pool_maxsize = 50
+    # Otherwise every request looks for a ~/.netrc, in a thread of its own.
+    configuration.client_session_kwargs = {"trust_env": False}
     return ApiClient(configuration)
 
 
 class Kube(KubeApi):
     """One method for each thing the controller does; JSON in and out, no generated models."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        hear: Callable[[datetime], None] = lambda _: None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """Talk through a client; `hear` is told what time the API server has, with each answer."""
         self._client = client
+        self._hear = hear
+        self._timeout = timeout
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """Return an object, None when it is not there."""
@@ -48,6 +66,16 @@ class Kube(KubeApi):
         answer = await self._request("GET", resource.path(namespace), {"labelSelector": labels})
         items: list[Manifest] = answer["items"]
         return items
+
+    async def pages(self, resource: Resource, namespace: str = "", size: int = 100) -> AsyncIterator[Manifests]:
+        """Yield the objects of a namespace, or of all, some at a time: there may be more than fit into memory."""
+        query = {"limit": str(size)}
+        while True:
+            answer = await self._request("GET", resource.path(namespace), query)
+            yield answer["items"]
+            if not (more := answer.get("metadata", {}).get("continue")):
+                return
+            query = {"limit": str(size), "continue": more}
 
     async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
         """Apply an object server-side, taking over the fields it names; return what is stored."""
@@ -64,6 +92,11 @@ class Kube(KubeApi):
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Create an object."""
         await self._request("POST", resource.path(manifest["metadata"]["namespace"]), body=manifest)
+
+    async def replace(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Replace an object, only if the resourceVersion in its metadata is still current; return what is stored."""
+        meta = manifest["metadata"]
+        return await self._request("PUT", resource.path(meta["namespace"], meta["name"]), body=manifest)
 
     async def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete an object and, in the background, what it owns; one that is not there is fine."""
@@ -92,11 +125,29 @@ class Kube(KubeApi):
                 method, path, query_params=list((query or {}).items()), header_params=headers, body=body,
                 auth_settings=["BearerToken"],
             )  # fmt: skip
-            response = await self._client.call_api(*request, _request_timeout=TIMEOUT_SECONDS)
+            response = await self._client.call_api(*request, _request_timeout=self._timeout)
             data = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise UnavailableError(f"the API server can't be reached: {type(error).__name__}: {error}") from error
-        return _answer(method, path, response.status, data)
+        if told := _date(response.headers):
+            self._hear(told)
+        try:
+            return _answer(method, path, response.status, data)
+        except UnavailableError as error:
+            error.retry_after = _seconds(response.headers.get("Retry-After"))
+            raise
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        return parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
+
+
+def _seconds(retry_after: str | None) -> float:
+    """Read a Retry-After header; 0 when there is none, or a date, which the API server never sends."""
+    return float(retry_after) if retry_after and retry_after.isdigit() else 0.0
 
 
 def _answer(method: str, path: str, status: int, data: bytes) -> Manifest:

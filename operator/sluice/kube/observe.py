@@ -10,8 +10,9 @@ from typing import Any, get_args
 from sluice.api.spec import Approval, ModelDeploymentSpec, Traffic
 from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
 from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
+from sluice.kube.errors import ForbiddenError
 from sluice.kube.pods import read_pod
-from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES
+from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES
 from sluice.traffic import gateway_api
 
 
@@ -25,8 +26,14 @@ class World:
     objects: Mapping[tuple[str, str], Manifest]
 
 
-async def observe(api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec) -> World:
-    """Read the live state of everything a ModelDeployment owns or depends on."""
+async def observe(api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False) -> World:
+    """Read the live state of everything a ModelDeployment owns or depends on.
+
+    One that is new, without any status, owns nothing: facts are written before objects, and only over the version of
+    the ModelDeployment that was read.
+    """
+    if is_new:
+        return World({}, None, await gateway_problem(api, namespace, spec.traffic), {})
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
     deployments, services, pods, slices, route, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
@@ -89,21 +96,43 @@ async def gateway_problem(api: KubeApi, namespace: str, traffic: Traffic | None)
     if traffic is None or traffic.gateway is None:
         return None
     where = traffic.gateway.namespace or namespace
-    if await api.get(GATEWAYS, where, traffic.gateway.name) is not None:
-        return None
+    try:
+        if await api.get(GATEWAYS, where, traffic.gateway.name) is not None:
+            return None
+    except ForbiddenError:
+        return (
+            f"Sluice may not read Gateway {where}/{traffic.gateway.name}: add {where} to gatewayNamespaces of the Helm "
+            "chart, or allow its service account to get gateways there"
+        )
     return (
         f"there is no Gateway {where}/{traffic.gateway.name}: create it, or name another one in spec.traffic.gateway "
         "(name and namespace)"
     )
 
 
-def read_wish(annotations: Mapping[str, str]) -> Wish | None:
-    """Return what a user asks for by annotation; abort before all others."""
+def read_wish(metadata: Manifest) -> Wish | None:
+    """Return what a user asks for by annotation, and who; abort before all others."""
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
     order: tuple[Approval, ...] = ("abort", *(action for action in get_args(Approval) if action != "abort"))
     for action in order:
         if revision := annotations.get(WISHES[action]):
-            return Wish(action=action, revision=revision)
+            return Wish(
+                action=action, revision=revision, actor=_actor(metadata, WISHES[action], annotations.get(ACTOR))
+            )
     return None
+
+
+def _actor(metadata: Manifest, annotation: str, said: str | None) -> str | None:
+    """Return who wrote an annotation: the name that stands beside it, and the program that the API server has noted."""
+    programs = [
+        entry.get("manager", "")
+        for entry in metadata.get("managedFields", ())
+        if f"f:{annotation}" in entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
+    ]
+    program = programs[0] if programs else None
+    if said:
+        return f"{said[:200]} ({program})" if program else said[:200]
+    return program
 
 
 def _replica_failure(deployment: Manifest) -> Trouble | None:

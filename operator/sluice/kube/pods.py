@@ -14,9 +14,15 @@ FATAL_WAITING = {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "C
 WAITING = {"ErrImagePull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 # Reasons our own containers give in their termination message, that no restart will mend ...
-FATAL_SAID = {"DigestMismatch", "ArtifactMissing", "ModelLoadFailed", "WarmUpFailed", "UntrustedModel"}
-# ... and those that a restart may.
-PASSING_SAID = {"RegistryUnreachable"}
+FATAL_SAID = {
+    *("DigestMismatch", "ArtifactMissing", "UnsafeArtifact", "StoreUnsupported", "InvalidSettings"),
+    *("ModelLoadFailed", "WarmUpFailed", "UntrustedModel"),
+}
+# ... and those that a restart may: it reads credentials anew, for example.
+PASSING_SAID = {
+    *(f"{where}{what}" for where in ("Registry", "Store") for what in ("Unreachable", "Denied", "Invalid")),
+    *("VolumeFull", "VolumeError"),
+}
 
 CRASHES = 2
 

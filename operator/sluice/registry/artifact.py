@@ -18,6 +18,7 @@ from sluice.registry.rest import MissingError, RefusalError, Rest
 
 ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
 DIGEST_TAG = "sluice.dev/digest"
+TAG_IT = f"set the tag {DIGEST_TAG} where the model is registered (sluice-train does), or set spec.model.digest"
 
 MAX_BYTES = 2 * 1024**3
 MAX_FILES = 10_000
@@ -25,35 +26,49 @@ MAX_DEPTH = 20
 SILENCE_SECONDS = 30.0
 
 
-async def artifact_digest(rest: Rest, artifact_uri: str, model: str) -> str:
-    """Compute the digest of all files below an artifact URI; `model` names it in messages.
+class _UnreadableError(Exception):
+    """The files are there, but not for the operator; the text is half a sentence."""
+
+
+async def artifact_digest(rest: Rest, artifact_uri: str, model: str, *, remedy: str = TAG_IT) -> str:
+    """Compute the digest of all files below an artifact URI; `model` names it in messages, `remedy` says what helps.
 
     Raises:
         RefusalError: another kind of store, too large, empty, or the registry did not answer.
     """
-    root = _proxied_path(artifact_uri, model)
+    try:
+        return await _digest(rest, artifact_uri, model)
+    except _UnreadableError as why:
+        raise RefusalError(
+            "DigestMissing", f"the operator cannot compute the digest of {model} itself because {why}: {remedy}"
+        ) from None
+
+
+async def _digest(rest: Rest, artifact_uri: str, model: str) -> str:
+    root = _proxied_path(artifact_uri)
     files: list[tuple[str, int, str]] = []
     total = 0
     try:
         async for path in _files(rest, root, model):
-            size, sha256 = await _fingerprint(rest, f"{root}/{path}", MAX_BYTES - total, model)
+            size, sha256 = await _fingerprint(rest, f"{root}/{path}", MAX_BYTES - total)
             total += size
             files.append((path, size, sha256))
     except MissingError:
         files = []
     if not files:
         raise RefusalError(
-            "ArtifactMissing", f"{model} has no files in the registry's artifact store: register it again"
+            "ArtifactMissing",
+            f"{model} has no files in the registry's artifact store: log it again, or correct spec.model.uri",
         )
     return digest(files)
 
 
-def _proxied_path(artifact_uri: str, model: str) -> str:
+def _proxied_path(artifact_uri: str) -> str:
     url = URL(artifact_uri)
     path = url.path.strip("/")
     if url.scheme != "mlflow-artifacts" or url.host or not _is_plain(path):
         scheme = url.scheme or "a local path"
-        raise _untagged(f"its files are not served by the registry itself ({scheme})", model)
+        raise _UnreadableError(f"its files are not served by the registry itself ({scheme})")
     return path
 
 
@@ -66,7 +81,7 @@ async def _files(rest: Rest, root: str, model: str) -> AsyncIterator[str]:
             path = f"{folder}/{name}".lstrip("/")
             seen += 1
             if seen > MAX_FILES or path.count("/") >= MAX_DEPTH:
-                raise _untagged(f"it has more than {MAX_FILES} files or {MAX_DEPTH} levels of folders", model)
+                raise _UnreadableError(f"it has more than {MAX_FILES} files or {MAX_DEPTH} levels of folders")
             if is_dir:
                 folders.append(path)
             else:
@@ -89,7 +104,7 @@ def _is_plain(path: str) -> bool:
     return all(part not in ("", ".", "..") for part in path.split("/"))
 
 
-async def _fingerprint(rest: Rest, path: str, room: int, model: str) -> tuple[int, str]:
+async def _fingerprint(rest: Rest, path: str, room: int) -> tuple[int, str]:
     """Return size and SHA-256 of one file, without ever holding more than a piece of it."""
     sha256, size = hashlib.sha256(), 0
     async with aclosing(rest.stream(f"{ARTIFACTS}/{path}", silence=SILENCE_SECONDS)) as chunks:
@@ -97,13 +112,5 @@ async def _fingerprint(rest: Rest, path: str, room: int, model: str) -> tuple[in
             sha256.update(chunk)
             size += len(chunk)
             if size > room:
-                raise _untagged(f"it is larger than {MAX_BYTES} bytes", model)
+                raise _UnreadableError(f"it is larger than {MAX_BYTES} bytes")
     return size, sha256.hexdigest()
-
-
-def _untagged(why: str, model: str) -> RefusalError:
-    return RefusalError(
-        "DigestMissing",
-        f"{model} has no tag {DIGEST_TAG}, and the operator cannot compute the digest itself because {why}: "
-        "set the tag where the model is registered (sluice-train does)",
-    )

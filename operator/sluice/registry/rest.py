@@ -28,7 +28,7 @@ class MissingError(Exception):
 
 
 class Rest:
-    """GET requests below one tracking URI."""
+    """Requests below one tracking URI."""
 
     def __init__(self, session: aiohttp.ClientSession, tracking_uri: str, *, timeout: float) -> None:
         self._session = session
@@ -43,7 +43,15 @@ class Rest:
             MissingError: MLflow answered that there is no such thing.
             RefusalError: MLflow did not answer, or not as MLflow does.
         """
-        async with self._get(path, params, aiohttp.ClientTimeout(total=self._timeout)) as response:
+        return await self._object("GET", path, params=params)
+
+    async def post(self, path: str, /, **values: object) -> dict[str, Any]:
+        """Change something; return MLflow's answer, which may be empty. Raises as `json` does."""
+        return await self._object("POST", path, json=values)
+
+    async def _object(self, method: str, path: str, **request: Mapping[str, object]) -> dict[str, Any]:
+        limits = aiohttp.ClientTimeout(total=self._timeout)
+        async with self._request(method, path, limits, **request) as response:
             body = await _read(response.content, MAX_JSON_BYTES)
             status = response.status
         answer = _object(body)
@@ -65,18 +73,19 @@ class Rest:
             RefusalError: MLflow did not answer, or broke off.
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=silence)
-        async with self._get(path, {}, limits) as response:
+        async with self._request("GET", path, limits) as response:
             if response.status != 200:
                 raise self._refusal(response.status)
             async for chunk in response.content.iter_any():
                 yield chunk
 
     @asynccontextmanager
-    async def _get(
-        self, path: str, params: Mapping[str, str], limits: aiohttp.ClientTimeout
+    async def _request(
+        self, method: str, path: str, limits: aiohttp.ClientTimeout, **request: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = self._base.joinpath(path)
         try:
-            async with self._session.get(self._base.joinpath(path), params=params, timeout=limits) as response:
+            async with self._session.request(method, url, timeout=limits, **request) as response:
                 yield response
         except TimeoutError:
             raise self._unreachable("did not answer in time") from None

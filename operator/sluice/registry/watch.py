@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Protocol
@@ -13,6 +14,8 @@ Answer = ResolvedModel | Unresolved
 Wake = Callable[[], None]
 
 log = logging.getLogger(__name__)
+
+AT_MOST = 100
 
 
 class Registry(Protocol):
@@ -25,6 +28,9 @@ class Registry(Protocol):
 class RegistryWatch:
     """Asks for each distinct URI every `interval` seconds, whatever the number of its followers.
 
+    With more than `at_most` URIs only so many are asked for in each interval, the longest unasked first: a thousand
+    models are no load on the registry, and are asked for less often.
+
     Always the newest answer counts, also when it is an Unresolved: the decisions keep what runs and say why.
     """
 
@@ -34,11 +40,15 @@ class RegistryWatch:
         *,
         interval: float = 5.0,
         concurrency: int = 8,
+        at_most: int = AT_MOST,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._registry = registry
         self._interval = interval
         self._turn = asyncio.Semaphore(concurrency)
+        self._at_most = at_most
+        self._rounds = 0
+        self._asked: dict[str, int] = {}  # by URI: the round in which it was last asked for
         self._sleep = sleep
         self._followed: dict[Hashable, str] = {}
         self._followers: dict[str, dict[Hashable, Wake]] = {}
@@ -62,6 +72,7 @@ class RegistryWatch:
         if not self._followers[uri]:  # nobody keeps the answer fresh any more
             del self._followers[uri]
             self._answers.pop(uri, None)
+            self._asked.pop(uri, None)
 
     def latest(self, uri: str) -> Answer | None:
         """Return the newest answer without asking; None before the first."""
@@ -75,10 +86,16 @@ class RegistryWatch:
         """Poll until cancelled. A slow URI delays nobody but itself."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for uri in self._followers.keys() - self._polling:
+                self._rounds += 1
+                for uri in self._due():
                     self._polling.add(uri)
+                    self._asked[uri] = self._rounds
                     group.create_task(self._poll(uri))
                 await self._sleep(self._interval)
+
+    def _due(self) -> list[str]:
+        waiting = self._followers.keys() - self._polling
+        return heapq.nsmallest(self._at_most, waiting, key=lambda uri: self._asked.get(uri, 0))
 
     async def _poll(self, uri: str) -> None:
         try:

@@ -22,7 +22,10 @@ WISHES: Mapping[Approval, str] = {
     "promote": f"{GROUP}/promote",
     "abort": f"{GROUP}/abort",
     "retry": f"{GROUP}/retry",
+    "promote-full": f"{GROUP}/promote-full",
+    "rollback": f"{GROUP}/rollback",
 }
+ACTOR = f"{GROUP}/actor"
 
 
 def object_name(name: str, revision: str) -> str:

@@ -42,7 +42,8 @@ def pod_template(*, name: str, revision: Revision, server: Server, tracking_uri:
             },
         },
         "spec": {
-            "automountServiceAccountToken": False,
+            "automountServiceAccountToken": False,  # what workload identity mounts is not this token
+            **({"serviceAccountName": server.service_account_name} if server.service_account_name else {}),
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": TERMINATION_SECONDS,
             "securityContext": {
@@ -83,7 +84,9 @@ def _fetch(revision: Revision, server: Server, tracking_uri: str) -> Manifest:
             SLUICE_MODEL_DIGEST=revision.digest,
             SLUICE_MODEL_DIR=MODEL_DIR,
             HOME=TMP_DIR,
+            **({"SLUICE_MODEL_URI": revision.source} if revision.source else {}),
         ),
+        **({"envFrom": [source.to_kubernetes() for source in server.env_from]} if server.env_from else {}),
         "resources": server.resources.to_kubernetes(),
         "terminationMessagePolicy": "File",
         "securityContext": SECURITY,

@@ -1,14 +1,25 @@
-"""The two metric families that Sluice reads, out of Prometheus' text format."""
+"""The metric families that Sluice reads, out of Prometheus' text format."""
 
 from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from sluice.analysis.cells import EDGES
 from sluice.core.observation import Counters
 
 REQUESTS = "sluice_requests_total"
 START = "sluice_server_start_time_seconds"
+DURATION = "sluice_request_duration_seconds"
+
+# Most lines of a page are cells, and the general parser needs 2 ms for them, every second and for every pod.
+_CELL_LINES = re.compile(rf"^{DURATION}_bucket.*\n?", re.MULTILINE)
+_CELL = re.compile(rf'{DURATION}_bucket\{{assignment="random",le="([^"\\]*)"\}} (\S+)')
+_EDGES = {*EDGES, math.inf}
 
 
 class MalformedError(Exception):
@@ -19,11 +30,13 @@ def parse(text: str) -> Counters:
     """Count the requests that were assigned at random.
 
     Requests that somebody addressed to this revision on purpose are no evidence: who asks them is no random sample.
+    A server without durations, or with other cells than ours, still has its errors counted.
 
     Raises:
-        MalformedError: this is no metrics page, or one of the two families is missing or makes no sense.
+        MalformedError: this is no metrics page, or a family makes no sense, or requests or the start are missing.
     """
-    samples = _samples(text)
+    cells = _CELL_LINES.findall(text)
+    samples = _samples(_CELL_LINES.sub("", text) if cells else text)
     starts = [sample.value for sample in samples if sample.name == START]
     if not starts:
         raise MalformedError(f"no {START}")
@@ -37,6 +50,7 @@ def parse(text: str) -> Counters:
         start=str(starts[0]),
         requests=sum(_count(sample) for sample in at_random),
         errors=sum(_count(sample) for sample in at_random if sample.labels.get("outcome") == "error"),
+        durations=_durations(cells),
     )
 
 
@@ -48,6 +62,25 @@ def _samples(text: str) -> list[Sample]:
 
 
 def _count(sample: Sample) -> int:
-    if not (sample.value >= 0 and float(sample.value).is_integer()):
-        raise MalformedError(f"garbage: {REQUESTS} is {sample.value}")
-    return int(sample.value)
+    return _whole(REQUESTS, sample.value)
+
+
+def _durations(lines: list[str]) -> tuple[int, ...] | None:
+    """Read the cells; None unless they are exactly those that evidence is made of."""
+    found = [match.groups() for line in lines if (match := _CELL.fullmatch(line.rstrip()))]
+    try:
+        cells = {float(edge): float(value) for edge, value in found}
+    except ValueError as problem:
+        raise MalformedError(f"garbage: cells of {DURATION}") from problem
+    if len(cells) != len(found) or cells.keys() != _EDGES:
+        return None
+    counts = tuple(_whole(DURATION, cells[edge]) for edge in (*EDGES, math.inf))
+    if any(low > high for low, high in pairwise(counts)):
+        raise MalformedError(f"garbage: cells of {DURATION} do not add up")
+    return counts
+
+
+def _whole(name: str, value: float) -> int:
+    if not (value >= 0 and float(value).is_integer()):
+        raise MalformedError(f"garbage: {name} is {value}")
+    return int(value)

@@ -16,7 +16,7 @@ from sluice.resources.service import PORT
 from sluice.traffic.gateway_status import read, read_slots
 from sluice.traffic.slots import PERCENT, place
 
-__all__ = ["differences", "drifted", "read", "render"]
+__all__ = ["additions", "read", "render"]
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 API_VERSION = f"{GATEWAY_GROUP}/v1"
@@ -51,7 +51,7 @@ def render(
     if not wanted:
         raise ValueError("a route needs a revision with a weight above zero")
     state = read(live or {})
-    slots = place(wanted, read_slots(live or {}), accepted=bool(state.accepted))
+    slots = place(wanted, read_slots(live or {}), accepted=state.accepted)
     # Percent read better, where they are enough.
     unit = PERCENT if all(slot.share % PERCENT == 0 for slot in slots) else 1
     backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]
@@ -78,14 +78,9 @@ def render(
     }
 
 
-def differences(desired: Manifest, live: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name the fields of the spec in which the live route is not the desired one; empty when it is."""
-    return tuple(_differences("spec", desired.get("spec"), live.get("spec")))
-
-
-def drifted(desired: Manifest, live: Mapping[str, Any]) -> bool:
-    """Tell whether somebody changed the route."""
-    return bool(differences(desired, live))
+def additions(desired: Manifest, live: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the fields of the spec that somebody else has added; an apply that does not name them lets them be."""
+    return tuple(sorted(key for key, value in live.get("spec", {}).items() if value and key not in desired["spec"]))
 
 
 def _prefix(traffic: Traffic) -> str:
@@ -120,13 +115,3 @@ def _backend(name: str, revision: str, weight: int) -> Manifest:
             }
         ],
     }
-
-
-def _differences(path: str, desired: Any, live: Any) -> list[str]:
-    if isinstance(desired, dict) and isinstance(live, dict):
-        keys = sorted(desired.keys() | live.keys())
-        return [found for key in keys for found in _differences(f"{path}.{key}", desired.get(key), live.get(key))]
-    if isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
-        pairs = enumerate(zip(desired, live, strict=True))
-        return [found for i, (mine, theirs) in pairs for found in _differences(f"{path}[{i}]", mine, theirs)]
-    return [] if desired == live or not (desired or live) else [path]

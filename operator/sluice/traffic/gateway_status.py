@@ -7,7 +7,7 @@ from typing import Any
 
 from sluice.core.observation import RouteState
 from sluice.resources.naming import revision_of
-from sluice.traffic.slots import PARKED, PERCENT, WHOLE, Slot
+from sluice.traffic.slots import FOREIGN, PARKED, PERCENT, WHOLE, Slot
 
 REQUIRED = ("Accepted", "ResolvedRefs")
 
@@ -42,7 +42,7 @@ def read_slots(route: Mapping[str, Any]) -> tuple[Slot, ...]:
     for backend, weight in zip(backends, weights, strict=True):
         service = str(backend.get("name", ""))
         share = max(1, round(WHOLE * weight / total)) if weight else 0
-        slots.append(Slot(revision_of(name, service) or f"service/{service}", share))
+        slots.append(Slot(revision_of(name, service) or f"{FOREIGN}{service}", share))
     return tuple(slots)
 
 

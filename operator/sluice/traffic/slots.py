@@ -15,6 +15,7 @@ from dataclasses import dataclass
 WHOLE = 1_000_000  # the largest weight of the Gateway API; shares are counted in millionths
 PERCENT = WHOLE // 100
 PARKED = 1  # one request in a million
+FOREIGN = "service/"
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,23 @@ class Slot:
     share: int
 
     @property
+    def foreign(self) -> bool:
+        """Whether it leads to something that is no revision of ours, as after a hand edit."""
+        return self.revision.startswith(FOREIGN)
+
+    @property
     def parked(self) -> bool:
         """Whether its cluster exists, with next to no traffic."""
         return 0 < self.share <= PARKED
 
 
-def place(split: Mapping[str, int], live: Sequence[Slot], *, accepted: bool) -> tuple[Slot, ...]:
+def place(split: Mapping[str, int], live: Sequence[Slot], *, accepted: bool | None) -> tuple[Slot, ...]:
     """Return the backends that lead from the live route to the split: all the way, or one step of it.
 
     Args:
         split: percent by revision, all above zero.
         live: the backends of the route as it stands; empty when there is none.
-        accepted: whether the gateway has taken the live route.
+        accepted: whether the gateway has taken the live route, or refuses it; None before it has answered.
     """
     wanted = {revision: percent * PERCENT for revision, percent in split.items()}
     found = {slot.revision for slot in live if slot.share}
@@ -45,13 +51,13 @@ def place(split: Mapping[str, int], live: Sequence[Slot], *, accepted: bool) -> 
     slots: dict[int, Slot] = {}
     placed: set[str] = set()
     for index, slot in enumerate(live):
-        gone = slot.revision not in wanted and slot.parked and accepted
-        if slot.share == 0 or gone or slot.revision in placed:
+        gone = slot.revision not in wanted and slot.parked and accepted is not None
+        if slot.share == 0 or gone or slot.foreign or slot.revision in placed:
             continue
         placed.add(slot.revision)
         comes = slot.parked and not accepted
         slots[index] = Slot(slot.revision, PARKED if comes else wanted.get(slot.revision, PARKED))
-    somebody_leaves = any(slot.revision not in wanted and slot.share > PARKED for slot in live)
+    somebody_leaves = any(slot.revision not in wanted and slot.share > PARKED and not slot.foreign for slot in live)
     if not somebody_leaves:
         for revision in (revision for revision in wanted if revision not in found):
             slots[next(index for index in range(len(live) + len(wanted)) if index not in slots)] = Slot(

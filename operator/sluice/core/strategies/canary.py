@@ -21,12 +21,12 @@ class CanaryStrategy:
     def step(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Step | None:
         """Return the step a rollout is at, None when it is being promoted."""
         steps = _steps(spec)
-        return steps[rollout.step_index] if rollout.step_index < len(steps) else None
+        return steps[rollout.step_index] if rollout.step_index < len(steps) and not rollout.direct else None
 
     def target_weight(self, spec: ModelDeploymentSpec, rollout: Rollout) -> int:
         """Return the weight of the last setWeight step reached; 100 when being promoted."""
         steps = _steps(spec)
-        if rollout.step_index >= len(steps):
+        if rollout.direct or rollout.step_index >= len(steps):
             return 100
         return next((s.set_weight for s in reversed(steps[: rollout.step_index + 1]) if s.set_weight), 0)
 
@@ -66,19 +66,24 @@ class CanaryStrategy:
 
     def _pause(self, situation: Situation, rollout: Rollout, step: Step) -> Outcome:
         duration = step.pause.duration if step.pause else None
-        left = duration - situation.step_age if duration else None
-        if left is None or left.total_seconds() > 0:
-            message = f"pausing at {rollout.weight} % for {format_duration(duration) if duration else 'ever'}"
-            wait = min(ANALYSIS_SECONDS, left.total_seconds() if left else ANALYSIS_SECONDS)
-            return Outcome(situation.status, "Pausing", message, Verdict.RUNNING, requeue_after=max(0.1, wait))
-        return advance(situation, rollout, f"paused for {format_duration(duration or left)}")
+        if duration is None:
+            message = words.awaiting_promotion(situation)
+            return Outcome(
+                situation.status, "AwaitingPromotion", message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS
+            )
+        left = (duration - situation.step_age).total_seconds()
+        if left > 0:
+            message = f"pausing at {rollout.weight} % for {format_duration(duration)}"
+            wait = max(0.1, min(ANALYSIS_SECONDS, left))
+            return Outcome(situation.status, "Pausing", message, Verdict.RUNNING, requeue_after=wait)
+        return advance(situation, rollout, f"paused for {format_duration(duration)}")
 
     def _analyse(self, situation: Situation, rollout: Rollout) -> Outcome:
         """Wait for the proof of safety at this step's margin."""
         judgement = situation.judgement
         if judgement and judgement.passed and not situation.seen.scrape.unreachable:
             return advance(
-                situation, rollout, f"safe at {rollout.weight} %: {words.counts(rollout.evidence.at_weight)}"
+                situation, rollout, f"safe at {rollout.weight} %: {words.counts(situation.evidence.at_weight)}"
             )
         message = words.waiting_for_evidence(situation)
         verdict = Verdict.ERROR if situation.seen.scrape.unreachable else Verdict.RUNNING
@@ -99,13 +104,13 @@ def raise_weight(situation: Situation, rollout: Rollout, target: int) -> Outcome
     if ready < wants:
         weight = min(rollout.weight, covered(replicas, ready))
         message = words.waiting_for_pods(situation.candidate, ready, wants, target)
-        facts = with_weight(situation.status, rollout, weight, situation.now)
+        facts = with_weight(situation, rollout, weight)
         return Outcome(facts, "ScalingUp", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
-    if rollout.weight == 0 and (unread := words.unread(situation)):
+    if rollout.weight == 0 and not rollout.direct and (unread := words.unread(situation)):
         # Where its counters stand before its first request is where counting starts.
         return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
     if rollout.weight != target:
-        facts = with_weight(situation.status, rollout, target, situation.now)
+        facts = with_weight(situation, rollout, target)
         event = normal("WeightSet", f"{words.version(rollout.revision)} gets {target} % of the traffic")
         return Outcome(facts, "ShiftingTraffic", event.message, Verdict.RUNNING, (event,), requeue_after=READY_SECONDS)
     if situation.live_weight != target:

@@ -1,0 +1,144 @@
+"""What Sluice keeps of a rollout: a RolloutRecord, written by the operator alone, that survives its ModelDeployment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from sluice.api.base import ApiModel, Time, without_empty
+from sluice.api.status import Counts, Revision, Verdict
+
+RECORD_KIND = "RolloutRecord"
+RECORD_PLURAL = "rolloutrecords"
+
+_OPEN: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+class RolloutOutcome(StrEnum):
+    """How a rollout ended."""
+
+    IN_PROGRESS = "InProgress"
+    PROMOTED = "Promoted"
+    ROLLED_BACK = "RolledBack"
+    SUPERSEDED = "Superseded"
+
+
+class Cursor(ApiModel):
+    """Up to where one container's counters have been taken into the evidence."""
+
+    start: str = Field(description="Start of the container run, as the server reports it.")
+    requests: int
+    errors: int
+    durations: tuple[int, ...] | None = Field(
+        default=None, description="Answers whose duration is known, and how many took longer than each of `edges`."
+    )
+
+
+class MetricEvidence(ApiModel):
+    """The running evidence of one metric at one margin."""
+
+    metric: str
+    state: dict[str, Any] = Field(json_schema_extra=_OPEN)
+
+
+class Evidence(ApiModel):
+    """What has been counted for one candidate. Written as a whole: nothing is counted twice, whoever dies when."""
+
+    total: Counts = Counts()
+    at_weight: Counts = Counts()
+    weight_since: Time | None = Field(default=None, description="When the weight of `atWeight` was set.")
+    since: Time | None = Field(default=None, description="Pods younger than this count from zero.")
+    counted_at: Time | None = Field(default=None, description="When requests were last taken in.")
+    cursors: dict[str, Cursor] = Field(default_factory=dict, description="By pod UID.")
+    cuts: tuple[int, ...] = Field(default=(), description="Cells of stable's durations at which arms are compared.")
+    edges: tuple[int, ...] = Field(default=(), description="Cells above which cursors count.")
+    metrics: tuple[MetricEvidence, ...] = ()
+    sample_ratio: dict[str, Any] | None = Field(default=None, json_schema_extra=_OPEN)
+
+
+class Period(ApiModel):
+    """A time at one weight, and what was counted in it."""
+
+    weight: int
+    since: Time
+    until: Time | None = None
+    counts: Counts = Counts()
+
+
+class MetricStanding(ApiModel):
+    """How one metric stood."""
+
+    name: str
+    harm: float = Field(description="Share of a proof, by this metric alone.")
+    safe: float = Field(description="Share of a proof.")
+
+
+class Inputs(ApiModel):
+    """What a decision was made from."""
+
+    wanted: str | None = Field(default=None, description="The model version that the URI names, or why there is none.")
+    replicas: int
+    stable_ready: int
+    candidate_ready: int
+    live_weight: int | None = Field(default=None, description="The candidate's weight that the gateway has taken.")
+    total: Counts = Counts()
+    at_weight: Counts = Counts()
+    harm: float | None = Field(default=None, description="Share of a proof.")
+    safe: float | None = Field(default=None, description="Share of a proof.")
+    metrics: tuple[MetricStanding, ...] = ()
+    unreachable_pods: int = Field(default=0, description="Ready pods whose metrics could not be read.")
+    wish: str | None = Field(default=None, description="The action that a person asked for.")
+
+
+class Decision(ApiModel):
+    """One decision: by which rule, from what, with what result."""
+
+    number: int
+    at: Time
+    rule: str
+    reason: str
+    message: str
+    told: bool = Field(default=False, description="Whether there is an Event of it.")
+    warning: bool = Field(default=False, description="Whether that is a warning.")
+    actor: str | None = Field(default=None, description="Who asked for it, if a person did.")
+    step: str | None = None
+    weight: int = Field(default=0, description="The candidate's percent of the traffic after the decision.")
+    verdict: Verdict | None = None
+    inputs: Inputs
+
+
+class RolloutRecordSpec(ApiModel):
+    """Which rollout this is; never changes."""
+
+    model_deployment: str
+    uid: str = Field(description="Of the ModelDeployment.")
+    strategy: str
+    stable: Revision | None = None
+    candidate: Revision
+    started_at: Time
+
+
+class RolloutRecordStatus(ApiModel):
+    """What happened."""
+
+    outcome: RolloutOutcome = RolloutOutcome.IN_PROGRESS
+    cause: str | None = None
+    message: str | None = None
+    finished_at: Time | None = None
+    decisions: tuple[Decision, ...] = ()
+    dropped: int = Field(default=0, description="Decisions left out for want of room, from the middle.")
+    periods: tuple[Period, ...] = ()
+    evidence: Evidence = Evidence()
+
+    def to_kubernetes(self) -> dict[str, Any]:
+        """Return the JSON form without empty lists and maps."""
+        return without_empty(super().to_kubernetes())
+
+
+class RolloutRecord(ApiModel):
+    """All of it."""
+
+    spec: RolloutRecordSpec
+    status: RolloutRecordStatus = RolloutRecordStatus()

@@ -1,0 +1,1 @@
+"""`kubectl sluice`: what people see and do, through kubectl and nothing else."""

@@ -1,0 +1,89 @@
+"""How far a rollout is on its steps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sluice.cli import words
+
+Object = Mapping[str, Any]
+
+DONE, CURRENT, COMING, SKIPPED = "done", "current", "coming", "skipped"
+MARKS = {DONE: "✓", CURRENT: "▶", COMING: " ", SKIPPED: "»"}
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step; `note` says of the current one how long it has been going on, and how long it may."""
+
+    title: str
+    state: str
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return mark, title and note."""
+        return f"{MARKS[self.state]} {self.title}".strip() + (f" ({self.note})" if self.note else "")
+
+
+def step_views(spec: Object, status: Object, now: datetime) -> tuple[StepView, ...]:
+    """Return the steps of the rollout in progress, none when there is none."""
+    rollout = status.get("rollout")
+    steps = ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
+    if not rollout or "stable" not in status:
+        return ()
+    at, direct = rollout.get("stepIndex", 0), rollout.get("direct", False)
+    views = []
+    for index, step in enumerate(steps):
+        if index < at:
+            views.append(StepView(title(step), DONE))
+        elif direct:
+            views.append(StepView(title(step), SKIPPED))
+        elif index == at:
+            views.append(StepView(title(step), CURRENT, _note(spec, rollout, step, now)))
+        else:
+            views.append(StepView(title(step), COMING))
+    promoting = direct or at >= len(steps)
+    return (*views, StepView("promote", CURRENT if promoting else COMING))
+
+
+def current_step(spec: Object, status: Object) -> Object | None:
+    """Return the step that a rollout is at, None when it is being promoted or there is none."""
+    rollout = status.get("rollout")
+    steps = ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
+    if not rollout or rollout.get("direct") or rollout.get("stepIndex", 0) >= len(steps):
+        return None
+    found: Object = steps[rollout.get("stepIndex", 0)]
+    return found
+
+
+def title(step: Object) -> str:
+    """Say in a few letters what a step does."""
+    if "setWeight" in step:
+        return f"setWeight {step['setWeight']}"
+    if "pause" in step:
+        return f"pause {(step['pause'] or {}).get('duration') or 'until promoted'}"
+    return next(iter(step), "?")
+
+
+def _note(spec: Object, rollout: Object, step: Object, now: datetime) -> str:
+    started, paused = words.moment(rollout.get("stepStartedAt")), words.moment(rollout.get("pausedAt"))
+    if started is None:
+        return ""
+    age = (paused or now) - started
+    if paused:
+        return f"clock stopped at {words.span(age)}"
+    duration = (step.get("pause") or {}).get("duration")
+    if duration:
+        left = timedelta(seconds=words.seconds(duration)) - age
+        return f"{words.span(left)} left"
+    if rollout.get("inconclusive"):
+        return f"deadline passed, {words.span(age)}"
+    if "pause" in step:
+        return f"for {words.span(age)}"
+    deadline = spec.get("progressDeadlineSeconds")
+    limit = f" of at most {words.span(timedelta(seconds=deadline))}" if deadline else ""
+    return f"{words.span(age)}{limit}"

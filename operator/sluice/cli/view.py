@@ -1,0 +1,257 @@
+"""What there is to see of a ModelDeployment: pure, from objects as the API server has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sluice.cli import names, words
+from sluice.cli.states import Tone, condition, state_of
+from sluice.cli.steps import StepView, step_views
+from sluice.core.observation import Severity
+from sluice.kube.pods import read_pod
+
+Object = Mapping[str, Any]
+
+# More would push what matters off the screen.
+OLD_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class PodView:
+    """One pod; `state` is one word, `trouble` says what is wrong."""
+
+    name: str
+    state: str
+    tone: Tone
+    age: str
+    restarts: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class RevisionView:
+    """One revision: stable, candidate, retired or rejected; `weight` in percent of the traffic."""
+
+    role: str
+    version: str
+    revision: str
+    weight: int | None = None
+    ready: int = 0
+    pods: tuple[PodView, ...] = ()
+    note: str = ""
+    warm: bool = False
+
+
+@dataclass(frozen=True)
+class ArmView:
+    """What one arm answered."""
+
+    requests: int
+    errors: int
+    requests_at_weight: int
+    errors_at_weight: int
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """Counts, and shares of what a proof needs: 1.0 is a proof; None where the operator does not say."""
+
+    stable: ArmView
+    candidate: ArmView
+    weight: int
+    harm: float | None
+    safe: float | None
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """All of it."""
+
+    namespace: str
+    name: str
+    strategy: str
+    uri: str
+    age: str
+    state: str
+    tone: Tone
+    message: str
+    seen: bool
+    problems: tuple[str, ...]
+    revisions: tuple[RevisionView, ...]
+    steps: tuple[StepView, ...]
+    evidence: EvidenceView | None
+    last_action: str
+    step: str
+    verdict: str
+    ready: str
+    installed: bool
+    paused: bool
+    record: str
+    hidden: int = 0
+
+    def revision(self, role: str) -> RevisionView | None:
+        """Return the first revision in a role."""
+        return next((one for one in self.revisions if one.role == role), None)
+
+
+def build(raw: Object, pods: Iterable[Object], now: datetime) -> View:
+    """Put together what there is to see."""
+    meta, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    by_revision: dict[str, list[PodView]] = {}
+    for pod in sorted(pods, key=lambda one: str(one["metadata"].get("creationTimestamp"))):
+        revision = pod["metadata"].get("labels", {}).get(names.LABEL_REVISION, "")
+        by_revision.setdefault(revision, []).append(_pod(pod, now))
+    state, tone = state_of(raw)
+    shown, hidden = _revisions(status, by_revision, now)
+    return View(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        strategy=next(iter(spec.get("strategy") or {"canary": {}})),
+        uri=spec["model"]["uri"],
+        age=words.since(meta.get("creationTimestamp"), now),
+        state=state,
+        tone=tone,
+        message=status.get("message") or "",
+        seen=status.get("observedGeneration", 0) >= meta.get("generation", 1),
+        problems=_problems(status),
+        revisions=shown,
+        steps=step_views(spec, status, now),
+        evidence=_evidence(spec, status),
+        last_action=_last_action(status, now),
+        step=status.get("step") or "",
+        verdict=status.get("verdict") or "",
+        ready=status.get("ready") or "",
+        installed="stable" in status,
+        paused=bool(spec.get("paused")),
+        record=status.get("record") or "",
+        hidden=hidden,
+    )
+
+
+def _pod(raw: Object, now: datetime) -> PodView:
+    pod = read_pod(dict(raw))
+    age = words.since(raw["metadata"].get("creationTimestamp"), now)
+    if pod.terminating:
+        return PodView(pod.name, "ending", Tone.BUSY, age, pod.restarts)
+    trouble = pod.trouble
+    if trouble and not pod.ready:
+        tone = Tone.BAD if trouble.severity is Severity.FATAL else Tone.WAITS
+        return PodView(pod.name, trouble.reason, tone, age, pod.restarts, trouble.message)
+    if pod.ready:
+        said = f"{trouble.reason} before: {trouble.message}" if trouble else ""
+        return PodView(pod.name, "ready", Tone.GOOD, age, pod.restarts, said)
+    if _started(raw):
+        return PodView(pod.name, "not ready", Tone.WAITS, age, pod.restarts)
+    return PodView(pod.name, "starting", Tone.BUSY, age, pod.restarts)
+
+
+def _started(pod: Object) -> bool:
+    """Whether its containers have been up: then it is ready no more, not yet to come."""
+    containers = (pod.get("status") or {}).get("containerStatuses") or ()
+    return bool(containers) and all(one.get("started") for one in containers)
+
+
+def _revisions(
+    status: Object, pods: Mapping[str, list[PodView]], now: datetime
+) -> tuple[tuple[RevisionView, ...], int]:
+    rollout, stable = status.get("rollout"), status.get("stable")
+    weight = rollout.get("weight", 0) if rollout else 0
+    found = []
+    if stable:
+        found.append(_revision("stable", stable, pods, weight=100 - weight))
+    if rollout:
+        same = (
+            ", the same model with other settings"
+            if words.version(rollout["revision"]) == words.version(stable)
+            else ""
+        )
+        note = f"since {words.since(rollout.get('startedAt'), now)}{same}"
+        found.append(_revision("candidate", rollout["revision"], pods, weight=weight if stable else None, note=note))
+    retired = [_retired(entry, pods, now) for entry in reversed(status.get("retired", ()))]
+    rejected = [_rejected(entry, pods, now) for entry in reversed(rejected_entries(status))]
+    kept = {one.revision for one in rejected}
+    retired = [one for one in retired if one.revision not in kept]
+    shown = (*found, *retired[:OLD_SHOWN], *rejected[:OLD_SHOWN])
+    return shown, len(retired) + len(rejected) + len(found) - len(shown)
+
+
+def rejected_entries(status: Object) -> tuple[Object, ...]:
+    """Return the revisions that were rejected, newest last."""
+    found = status.get("rejected") or ()
+    return (found,) if isinstance(found, Mapping) else tuple(found)
+
+
+def _revision(
+    role: str, raw: Object, pods: Mapping[str, list[PodView]], *, weight: int | None = None, note: str = "",
+    warm: bool = False,
+) -> RevisionView:  # fmt: skip
+    mine = tuple(pods.get(raw["name"], ()))
+    ready = sum(pod.state == "ready" for pod in mine)
+    return RevisionView(role, words.version(raw), raw["name"], weight, ready, mine, note, warm)
+
+
+def _retired(entry: Object, pods: Mapping[str, list[PodView]], now: datetime) -> RevisionView:
+    until = words.moment(entry["scaleDownAt"])
+    warm = until is not None and until > now
+    left = f"for another {words.span(until - now)}" if until and warm else ""
+    was_stable = entry.get("wasStable", True)
+    note = f"warm {left}" if warm and was_stable else f"ends {left}" if warm else "scaled down"
+    return _revision("retired" if was_stable else "given up", entry["revision"], pods, note=note, warm=warm)
+
+
+def _rejected(entry: Object, pods: Mapping[str, list[PodView]], now: datetime) -> RevisionView:
+    note = f"{entry['reason']} {words.since(entry['at'], now)} ago: {entry['message']}"
+    found = _revision("rejected", entry["revision"], pods, note=note)
+    return found
+
+
+def _problems(status: Object) -> tuple[str, ...]:
+    """What is wrong whatever the rollout does."""
+    degraded = condition(status, "Degraded")
+    if degraded.get("status") == "True" and degraded.get("reason") != "RolledBack":
+        return (f"{degraded.get('reason')}: {degraded.get('message')}",)
+    return ()
+
+
+def _evidence(spec: Object, status: Object) -> EvidenceView | None:
+    rollout = status.get("rollout")
+    if not rollout or "stable" not in status:
+        return None
+    seen = rollout.get("evidence") or {}
+    metrics = spec.get("analysis", {}).get("metrics") or ()
+    return EvidenceView(
+        stable=_arm(seen, "stable"),
+        candidate=_arm(seen, "candidate"),
+        weight=rollout.get("weight", 0),
+        harm=seen.get("harm"),
+        safe=seen.get("safe"),
+        metrics=tuple(_metric(metric) for metric in metrics),
+    )
+
+
+def _arm(evidence: Object, arm: str) -> ArmView:
+    total, here = evidence.get("total") or {}, evidence.get("atWeight") or {}
+    requests, errors = f"{arm}Requests", f"{arm}Errors"
+    return ArmView(total.get(requests, 0), total.get(errors, 0), here.get(requests, 0), here.get(errors, 0))
+
+
+def _metric(metric: Object) -> str:
+    kind = next((key for key in metric if key != "name"), "")
+    margins = metric.get(kind) or {}
+    parts = [f"x {margins['marginRatio']:g}"] if "marginRatio" in margins else []
+    if "marginAbsolute" in margins:
+        parts.append(f"+ {margins['marginAbsolute']:g}")
+    both = " " if kind == "latency" else " or "  # a scale shift, and a slack beside it
+    return f"{metric.get('name', kind)} ({kind}: stable {both.join(parts)})" if parts else metric.get("name", kind)
+
+
+def _last_action(status: Object, now: datetime) -> str:
+    last = status.get("lastAction")
+    if not last:
+        return ""
+    by = f" by {last['actor']}" if last.get("actor") else ""
+    return f"{last['action']} {words.since(last['at'], now)} ago{by}: {last['outcome']}"

@@ -1,0 +1,99 @@
+"""What people ask for by annotation, each bound to a revision: the facts after it, or why it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sluice.api.status import ModelDeploymentStatus, Rollout
+from sluice.core import words
+from sluice.core.moves import advance, at_step, pardoned, reject, with_rejected
+from sluice.core.situation import Situation
+
+# New facts, what to say, and whether the wish was granted.
+Answer = tuple[ModelDeploymentStatus, str, bool]
+
+
+def answer(situation: Situation, action: str, revision: str) -> Answer:
+    """Answer a wish."""
+    if action == "rollback":
+        return _rollback(situation, revision)
+    if action == "retry" and (again := _tried_again(situation, revision)):
+        return again
+    status, rollout = situation.status, situation.rollout
+    if rollout is None or status.stable is None or rollout.revision.name != revision:
+        current = f"the candidate is {rollout.revision.name}" if rollout and status.stable else "no rollout is going on"
+        return status, f"{action} of revision {revision} refused: {current}", False
+    return _ON_CANDIDATE[action](situation, rollout)
+
+
+def _abort(situation: Situation, rollout: Rollout) -> Answer:
+    facts = reject(situation.status, "Aborted", "aborted by a person", situation.now)
+    return facts, f"{words.version(rollout.revision)} aborted", True
+
+
+def _begin_step_again(situation: Situation, rollout: Rollout) -> Answer:
+    again = at_step(situation, rollout, rollout.step_index)
+    return _with(situation, again), f"{words.version(rollout.revision)}: the step begins again", True
+
+
+def _promote(situation: Situation, rollout: Rollout) -> Answer:
+    """Skip the present step."""
+    step = situation.strategy.step(situation.spec, rollout)
+    if step is None or step.set_weight is not None:
+        title = situation.strategy.title(situation.spec, rollout)
+        return situation.status, f"promote refused: step {title} can't be skipped", False
+    facts = advance(situation, rollout, "promoted by a person").facts
+    return facts, f"{words.version(rollout.revision)}: step skipped by a person", True
+
+
+def _promote_full(situation: Situation, rollout: Rollout) -> Answer:
+    """Skip all that is left; a candidate whose harm is proven is rolled back nevertheless."""
+    if rollout.direct:
+        return situation.status, f"promote-full refused: {words.version(rollout.revision)} is promoted already", False
+    direct = at_step(situation, rollout, rollout.step_index).model_copy(update={"direct": True})
+    return _with(situation, direct), f"{words.version(rollout.revision)}: all steps left are skipped by a person", True
+
+
+def _tried_again(situation: Situation, revision: str) -> Answer | None:
+    """Forget that a revision was rejected; it has to prove itself like any other."""
+    status = situation.status
+    for entry in status.rejected:
+        if entry.revision.name == revision:
+            retired = tuple(
+                kept.model_copy(update={"was_stable": False}) if kept.revision.name == revision else kept
+                for kept in status.retired
+            )
+            facts = status.model_copy(update={"rejected": pardoned(status, revision), "retired": retired})
+            return facts, f"{words.version(entry.revision)} is tried again", True
+    return None
+
+
+def _rollback(situation: Situation, revision: str) -> Answer:
+    """Go back to a revision that was stable before; what is stable now, and a candidate, are rejected."""
+    status, now = situation.status, situation.now
+    kept = {entry.revision.name: entry.revision for entry in status.retired if entry.was_stable}
+    if status.stable is None:
+        return status, f"rollback to {revision} refused: nothing is installed yet", False
+    if revision == status.stable.name:
+        done = "abort takes the candidate away" if situation.rollout else "it serves all traffic"
+        return status, f"rollback refused: {revision} is the stable revision; {done}", False
+    if revision not in kept:
+        known = ", ".join(f"{name} ({words.version(one)})" for name, one in kept.items()) or "none"
+        return status, f"rollback to {revision} refused: it was never stable, or is gone; kept: {known}", False
+    reason, why = "RolledBackByPerson", f"a person went back to {words.version(kept[revision])}"
+    facts = reject(status, reason, why, now)
+    facts = with_rejected(facts, status.stable, reason, why, now)
+    facts = facts.model_copy(update={"returning_to": kept[revision], "rejected": pardoned(facts, revision)})
+    return facts, f"going back to {words.version(kept[revision])}", True
+
+
+def _with(situation: Situation, rollout: Rollout) -> ModelDeploymentStatus:
+    return situation.status.model_copy(update={"rollout": rollout})
+
+
+_ON_CANDIDATE: Mapping[str, Callable[[Situation, Rollout], Answer]] = {
+    "abort": _abort,
+    "retry": _begin_step_again,
+    "promote": _promote,
+    "promote-full": _promote_full,
+}

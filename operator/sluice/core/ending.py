@@ -1,0 +1,19 @@
+"""How a rollout has ended, seen from the facts before and after."""
+
+from __future__ import annotations
+
+from sluice.api.record import RolloutOutcome
+from sluice.api.status import ModelDeploymentStatus
+
+
+def end_of(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[RolloutOutcome, str] | None:
+    """Return outcome and cause if a rollout ended between two statuses."""
+    began = before.rollout
+    if began is None or (after.rollout is not None and after.rollout.started_at == began.started_at):
+        return None
+    if after.stable and after.stable.name == began.revision.name:
+        return RolloutOutcome.PROMOTED, "Completed"
+    for entry in after.rejected:
+        if entry.revision.name == began.revision.name:
+            return RolloutOutcome.ROLLED_BACK, entry.reason
+    return RolloutOutcome.SUPERSEDED, "NewerRevision"

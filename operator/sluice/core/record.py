@@ -1,0 +1,176 @@
+"""Keeps the record of a rollout: what was decided, by which rule, from what; bounded."""
+
+from __future__ import annotations
+
+import json
+
+from sluice.api.record import (
+    Decision,
+    Evidence,
+    Inputs,
+    MetricStanding,
+    Period,
+    RolloutOutcome,
+    RolloutRecord,
+    RolloutRecordSpec,
+    RolloutRecordStatus,
+)
+from sluice.api.status import ModelDeploymentStatus, Rollout
+from sluice.core import words
+from sluice.core.ending import end_of
+from sluice.core.evidence import Judgement
+from sluice.core.observation import Unresolved
+from sluice.core.plan import Entry, EventType
+from sluice.core.situation import Outcome, Situation
+
+MAX_BYTES = 256 * 1024
+MAX_DECISIONS = 150
+MAX_PERIODS = 60
+MAX_TEXT = 500
+_KEPT_FIRST = 20  # decisions at the beginning that are never dropped
+
+
+def entry(
+    before: RolloutRecord | None, situation: Situation, outcome: Outcome, rule: str, facts: ModelDeploymentStatus
+) -> Entry | None:
+    """Return the record of the rollout that this decision is about, with the decision in it; None when none is.
+
+    Args:
+        before: the record as it is stored; decisions in it beyond `status.decisions` were meant but never held.
+        situation: what the decision was made from.
+        outcome: the decision.
+        rule: the name of the rule that made it.
+        facts: the facts after it.
+    """
+    status = situation.status
+    rollout = status.rollout or facts.rollout
+    if rollout is None or facts.record is None:
+        return None
+    begins = status.rollout is None
+    record = None if begins else before
+    if record is None:
+        record = RolloutRecord(spec=_spec(situation, rollout))
+    decided = is_decision(status, facts, outcome)
+    held = 0 if begins else status.decisions
+    decisions = tuple(one for one in record.status.decisions if one.number <= held)
+    if decided:
+        decisions = (*decisions, _decision(situation, outcome, rule, facts, number=held + 1))
+    kept = record.status.model_copy(
+        update={
+            "decisions": decisions,
+            "periods": _periods(record.status.periods, situation, facts.rollout),
+            "evidence": situation.evidence if status.rollout else Evidence(),
+            **_end(situation, outcome, facts),
+        }
+    )
+    return Entry(facts.record, record.model_copy(update={"status": bounded(kept)}), held + decided, decided)
+
+
+def is_decision(before: ModelDeploymentStatus, after: ModelDeploymentStatus, outcome: Outcome) -> bool:
+    """Whether something was decided, not only seen."""
+    return bool(outcome.events) or _course(before) != _course(after)
+
+
+def bounded(status: RolloutRecordStatus) -> RolloutRecordStatus:
+    """Drop decisions from the middle until the record fits, and merge its oldest periods."""
+    periods, decisions = status.periods, status.decisions
+    while len(periods) > MAX_PERIODS:
+        first, second = periods[:2]
+        periods = (second.model_copy(update={"since": first.since}), *periods[2:])
+    room = MAX_BYTES - len(json.dumps(status.model_copy(update={"decisions": (), "periods": periods}).to_kubernetes()))
+    sizes = [len(json.dumps(one.to_kubernetes())) + 2 for one in decisions]
+    middle, total = min(_KEPT_FIRST, len(sizes)), sum(sizes)
+    end = middle
+    while end < len(sizes) - 1 and (total > room or len(sizes) - (end - middle) > MAX_DECISIONS):
+        total -= sizes[end]
+        end += 1
+    return status.model_copy(
+        update={
+            "periods": periods,
+            "decisions": decisions[:middle] + decisions[end:],
+            "dropped": status.dropped + end - middle,
+        }
+    )
+
+
+def _spec(situation: Situation, rollout: Rollout) -> RolloutRecordSpec:
+    return RolloutRecordSpec(
+        model_deployment=situation.seen.name,
+        uid=situation.seen.uid,
+        strategy=situation.spec.strategy.kind,
+        stable=situation.status.stable,
+        candidate=rollout.revision,
+        started_at=rollout.started_at,
+    )
+
+
+def _course(status: ModelDeploymentStatus) -> tuple[object, ...]:
+    rollout = status.rollout
+    if rollout is None:
+        return (status.stable,)
+    return (
+        status.stable, rollout.revision, rollout.step_index, rollout.weight, rollout.direct, rollout.inconclusive,
+        rollout.paused_at is not None,
+    )  # fmt: skip
+
+
+def _decision(
+    situation: Situation, outcome: Outcome, rule: str, facts: ModelDeploymentStatus, *, number: int
+) -> Decision:
+    rollout, judgement, model = facts.rollout, situation.judgement, situation.seen.model
+    event = outcome.events[0] if outcome.events else None
+    asked = facts.last_action if facts.last_action != situation.status.last_action else None
+    return Decision(
+        number=number,
+        at=situation.now,
+        rule=rule,
+        reason=event.reason if event else outcome.reason,
+        message=(event.message if event else outcome.message)[:MAX_TEXT],
+        told=event is not None,
+        warning=event is not None and event.type is EventType.WARNING,
+        actor=(asked.actor or "unknown") if asked else None,
+        step=situation.strategy.title(situation.spec, rollout) if rollout else None,
+        weight=rollout.weight if rollout else 0,
+        verdict=outcome.verdict,
+        inputs=Inputs(
+            wanted=words.version(situation.wanted) if not isinstance(model, Unresolved) else model.reason,
+            replicas=situation.spec.desired_replicas,
+            stable_ready=situation.stable.ready,
+            candidate_ready=situation.candidate.ready,
+            live_weight=situation.live_weight,
+            total=situation.evidence.total,
+            at_weight=situation.evidence.at_weight,
+            harm=round(min(1.0, judgement.harm), 3) if judgement else None,
+            safe=round(min(1.0, judgement.safe), 3) if judgement else None,
+            metrics=_standings(judgement),
+            unreachable_pods=len(situation.seen.scrape.unreachable),
+            wish=asked.action if asked else None,
+        ),
+    )
+
+
+def _standings(judgement: Judgement | None) -> tuple[MetricStanding, ...]:
+    return tuple(
+        MetricStanding(name=one.name, harm=round(max(0.0, one.harm), 3), safe=round(min(1.0, one.safe), 3))
+        for one in (judgement.metrics if judgement else ())
+    )
+
+
+def _periods(periods: tuple[Period, ...], situation: Situation, after: Rollout | None) -> tuple[Period, ...]:
+    """Bring the last period up to date, close it when the weight changes, and open the next."""
+    now = situation.now
+    if periods and situation.rollout:
+        last = periods[-1].model_copy(update={"counts": situation.evidence.at_weight})
+        if after is not None and after.weight == last.weight:
+            return (*periods[:-1], last)
+        periods = (*periods[:-1], last.model_copy(update={"until": now}))
+    return (*periods, Period(weight=after.weight, since=now)) if after else periods
+
+
+def _end(situation: Situation, outcome: Outcome, facts: ModelDeploymentStatus) -> dict[str, object]:
+    """Say how the rollout has ended, if it has."""
+    end = end_of(situation.status, facts)
+    if end is None:
+        return {"outcome": RolloutOutcome.IN_PROGRESS, "cause": None, "message": None, "finished_at": None}
+    ended, cause = end
+    return {"outcome": ended, "cause": cause, "message": outcome.message[:MAX_TEXT], "finished_at": situation.now}
