@@ -6,7 +6,7 @@ from flask import Flask, Response, g, request
 from mlflow.version import VERSION
 from werkzeug.exceptions import HTTPException
 
-from sluice_server import metrics
+from sluice_server import durations, metrics, routes_v2
 from sluice_server.engine import Engine
 from sluice_server.errors import OverloadedError, RequestError
 from sluice_server.gate import Gate
@@ -29,6 +29,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     gate = Gate(slots=settings.threads, queue=settings.max_queue, patience=settings.queue_timeout_seconds)
     metrics.create_series()
+    durations.create_series()
     _add_health(app)
     _add_answers(app, settings)
 
@@ -40,6 +41,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
             answer = protocol.render(engine.predict(asked.data, asked.params))
         return Response(answer, mimetype="application/json")
 
+    routes_v2.add(app, engine, settings, gate)
     return app
 
 
@@ -59,7 +61,8 @@ def _add_answers(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def begin() -> None:
-        if request.path == "/invocations":
+        if request.path == "/invocations" or routes_v2.is_prediction(request.path):
+            g.began = durations.begun()
             g.assignment = metrics.assignment_of(request.headers.get("x-sluice-assignment"))
             metrics.begin(g.assignment)
 
@@ -67,6 +70,7 @@ def _add_answers(app: Flask, settings: Settings) -> None:
     def finish(response: Response) -> Response:
         if (assignment := g.pop("assignment", None)) is not None:
             metrics.finish(assignment, response.status_code)
+            durations.answered(assignment, response.status_code, began=g.began)
         response.headers["x-sluice-revision"] = settings.revision
         response.headers["x-sluice-model-version"] = settings.model_version
         if (identity := request.headers.get("x-request-id")) is not None:
@@ -98,5 +102,6 @@ def _add_answers(app: Flask, settings: Settings) -> None:
 
 
 def _error(status: int, code: str, message: str) -> Response:
-    body = protocol.dumps({"error_code": code, "message": message})
+    of_v2 = request.path.startswith(routes_v2.PREFIX)
+    body = protocol.dumps({"error": message} if of_v2 else {"error_code": code, "message": message})
     return Response(body, status=status, mimetype="application/json")

@@ -25,6 +25,9 @@ class Engine:
     def __init__(self, metadata: Any, model: Any, predict_fn: str = "predict") -> None:
         self.metadata = metadata
         self.input_schema = metadata.get_input_schema()
+        self.output_schema = metadata.get_output_schema()
+        params = metadata.get_params_schema()
+        self.param_names = tuple(param.name for param in params.params) if params is not None else ()
         self._pyfunc = PyFuncModel(model_meta=metadata, model_impl=_Faults(getattr(model, predict_fn)))
 
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:

@@ -21,6 +21,13 @@ class BadRequestError(RequestError):
     code = "BAD_REQUEST"
 
 
+class NotFoundError(RequestError):
+    """The client asks for a model or version that is not here."""
+
+    status = 404
+    code = "RESOURCE_DOES_NOT_EXIST"
+
+
 class ModelFaultError(RequestError):
     """The model failed on a request that fits its signature; the cause goes to the log, not to the client."""
 

@@ -6,17 +6,16 @@ not start. It gives up early, in a sentence, and lets Kubernetes do the retrying
 
 import errno
 import os
-import re
 import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sluice_server.digest import NOT_OF_THE_ARTIFACT, UnsafeFileError, digest_directory
+from sluice_server.stores import download
 from sluice_server.termination import GivingUpError, report
 
 # Two tries of 5 s and a second between them: the sentence about an unreachable registry is there within about 20 s.
@@ -25,13 +24,14 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "AWS_MAX_ATTEMPTS": "2",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _INCOMING = ".incoming"
 _MARK = "MLmodel"
-_PASSWORD = re.compile(r"//[^/\s]*@")
-_REFUSED = {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
+_CHANGED = "they were changed after they were first seen."
+_CHANGED_OR_WRONG = "they were changed since, or spec.model.digest is not theirs."
 
 
 class FetchSettings(BaseSettings):
@@ -44,11 +44,17 @@ class FetchSettings(BaseSettings):
     model_version: str
     model_digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     model_dir: Path = Path("/model")
+    model_uri: str | None = Field(default=None, description="Where the files are, if not with that version.")
+
+    @property
+    def uri(self) -> str:
+        """Where MLflow's artifact code finds the files."""
+        return self.model_uri or f"models:/{self.model_name}/{self.model_version}"
 
     @property
     def what(self) -> str:
         """The model version in a sentence."""
-        return f"{self.model_name} version {self.model_version}"
+        return self.model_uri or f"{self.model_name} version {self.model_version}"
 
 
 def main() -> int:
@@ -73,17 +79,13 @@ def fetch(settings: FetchSettings) -> None:
     """Leaves the verified model in `settings.model_dir`, and nothing else.
 
     Raises:
-        GivingUpError: ArtifactMissing, RegistryUnreachable, RegistryDenied, DigestMismatch, UnsafeArtifact, VolumeFull
-            or VolumeError.
+        GivingUpError: DigestMismatch, VolumeFull, VolumeError, or what `stores.download` says.
     """
     incoming = settings.model_dir / _INCOMING
     try:
         _empty(settings.model_dir)
         incoming.mkdir()
-        _download(settings, incoming)
-        for name in NOT_OF_THE_ARTIFACT:
-            (incoming / name).unlink(missing_ok=True)
-        _verify(settings, incoming)
+        _bring(settings, incoming)
         _move_up(incoming)
     except OSError as error:
         reason = "VolumeFull" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "VolumeError"
@@ -92,60 +94,35 @@ def fetch(settings: FetchSettings) -> None:
         ) from error
 
 
-def _download(settings: FetchSettings, target: Path) -> None:
-    from mlflow.artifacts import download_artifacts  # noqa: PLC0415 - seconds; errors before it are told sooner
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
-
-    uri = f"models:/{settings.model_name}/{settings.model_version}"
+def _arrived(settings: FetchSettings, directory: Path) -> str:
+    """Downloads once; returns the digest of what came."""
+    _empty(directory)
+    download(settings.uri, directory, tracking_uri=settings.tracking_uri, what=settings.what)
+    for name in NOT_OF_THE_ARTIFACT:
+        (directory / name).unlink(missing_ok=True)
     try:
-        download_artifacts(artifact_uri=uri, dst_path=str(target), tracking_uri=settings.tracking_uri)
-    except MlflowException as error:
-        raise _explain(settings, error) from error
-    if not any(path.is_file() for path in target.rglob("*")):
-        raise GivingUpError(
-            "ArtifactMissing", f"{settings.what} has no files in the artifact store of {_safe(settings)}."
-        )
-
-
-def _explain(settings: FetchSettings, error: Any) -> GivingUpError:
-    why = _PASSWORD.sub("//", _deepest(error))
-    code = getattr(error, "error_code", "")
-    if code in _REFUSED:
-        return GivingUpError("RegistryDenied", f"{_safe(settings)} does not let this pod read {settings.what}.")
-    if code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"} or "404" in error.message:
-        return GivingUpError("ArtifactMissing", f"{_safe(settings)} has no {settings.what}, or its files are gone.")
-    if code == "INVALID_PARAMETER_VALUE":
-        return GivingUpError("UnsafeArtifact", f"{settings.what} cannot be downloaded: {why}")
-    return GivingUpError("RegistryUnreachable", f"{_safe(settings)} did not deliver {settings.what}: {why}")
-
-
-def _deepest(error: Any) -> str:
-    """What the operating system said, if it began there; else what MLflow said."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return f"{cause.strerror}."
-        if isinstance(cause, TimeoutError):
-            return "no answer in time."
-        cause = cause.__cause__ or cause.__context__
-    return str(error.message)
-
-
-def _safe(settings: FetchSettings) -> str:
-    return f"the registry at {_PASSWORD.sub('//', settings.tracking_uri)}"
-
-
-def _verify(settings: FetchSettings, directory: Path) -> None:
-    try:
-        found = digest_directory(directory)
+        return digest_directory(directory)
     except UnsafeFileError as error:
         raise GivingUpError("UnsafeArtifact", f"{settings.what} is refused: {error}.") from error
-    if found != settings.model_digest:
+
+
+def _bring(settings: FetchSettings, directory: Path) -> None:
+    """Something on the way may have cut a file short: only what comes twice is what the store holds."""
+    found = _arrived(settings, directory)
+    if found == settings.model_digest:
+        return
+    again = _arrived(settings, directory)
+    if again == settings.model_digest:
+        return
+    if again != found:
         raise GivingUpError(
-            "DigestMismatch",
-            f"the files of {settings.what} have the digest {found}, but {settings.model_digest} was pinned: they were "
-            "changed after they were first seen.",
+            "RegistryUnreachable", f"{settings.what} came twice with different content: the connection is not sound."
         )
+    raise GivingUpError(
+        "DigestMismatch",
+        f"the files of {settings.what} have the digest {found}, but {settings.model_digest} was pinned: "
+        + (_CHANGED_OR_WRONG if settings.model_uri else _CHANGED),
+    )
 
 
 def _empty(directory: Path) -> None:

@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Any
 
-from sluice_server import metrics
+from sluice_server import durations, metrics
 from sluice_server.settings import Settings
 
 # Seconds of silence after which the kernel asks whether the other side still exists: connections are kept for an hour.
@@ -43,5 +43,6 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         "accesslog": None,
         "errorlog": "-",
         "when_ready": when_ready,
+        "post_fork": lambda _arbiter, _worker: durations.worker_began(settings.warm_up_seconds),
         "child_exit": lambda _arbiter, worker: metrics.worker_died(worker.pid),
     }

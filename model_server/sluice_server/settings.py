@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=4, ge=1, description="Predictions at the same time in one worker.")
     max_queue: int = Field(default=128, ge=0, description="Requests that may wait for a thread in one worker.")
     queue_timeout_seconds: float = Field(default=10.0, gt=0, description="How long one of them may wait.")
+    warm_up_seconds: float = Field(default=10.0, ge=0, description="How long a new worker's durations do not count.")
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1)
     graceful_timeout_seconds: int = Field(default=25, ge=1, description="How long a drain may take.")
     keepalive_seconds: int = Field(

@@ -1,4 +1,4 @@
-"""gunicorn's thread worker, with an end that loses no request and does not wait for nobody."""
+"""gunicorn's thread worker, with honest durations, and an end that loses no request and does not wait for nobody."""
 
 import time
 from functools import partial
@@ -7,12 +7,14 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from sluice_server import durations
+
 IDLE_SECONDS_WHILE_DRAINING = 2.0
 _LOOK_EVERY_SECONDS = 0.2
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Two changes to what happens after SIGTERM.
+    """It notes when a request arrives, and changes two things about what happens after SIGTERM.
 
     A connection whose last answer promised keep-alive stays open for the next request, which is then answered with
     `Connection: close`: gunicorn would close it at once, and a request on its way would be lost.
@@ -22,6 +24,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """
 
     _drains_until_idle: float | None = None
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Called on the main thread when there is something to read, or when a connection is new."""
+        conn.readable_since = time.monotonic() if conn.initialized or conn.data_ready else None
+        super().enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Called on a thread of the pool, with the request's headers read."""
+        durations.seen(conn.readable_since)
+        return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Called on the main thread when a request is answered."""

@@ -78,6 +78,10 @@ def parser() -> argparse.ArgumentParser:
     alias.add_argument("--version", required=True, type=int, help="number of the version")
     _registry(alias).set_defaults(run=commands.alias)
 
+    digest = add("digest", help="print the digest of a model's folder, for spec.model.digest")
+    digest.add_argument("folder", help="the folder with the file MLmodel, as the store holds it")
+    digest.set_defaults(run=commands.digest)
+
     rows = add("rows", help="print the rows of the data set as a client sends them, one JSON object per line")
     _seed(rows).set_defaults(run=commands.rows)
     return top

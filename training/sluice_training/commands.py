@@ -84,6 +84,21 @@ def alias(chosen: Namespace) -> None:
     print(json.dumps({"name": chosen.name, "alias": chosen.alias, "version": chosen.version}))
 
 
+def digest(chosen: Namespace) -> None:
+    """Print the digest of a folder: the line alone, for scripts and for pasting."""
+    from pathlib import Path
+
+    from sluice_server.digest import UnsafeFileError, digest_directory
+
+    folder = Path(chosen.folder)
+    if not (folder / "MLmodel").is_file():
+        raise UserError(f"{folder} holds no model: name the folder with the file MLmodel.")
+    try:
+        print(digest_directory(folder))
+    except (UnsafeFileError, OSError) as error:
+        raise UserError(f"{folder} has no digest: {error}.") from error
+
+
 def rows(chosen: Namespace) -> None:
     """Print the rows that clients of the demo send."""
     from sluice_training.data import request_rows

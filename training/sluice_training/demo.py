@@ -1,8 +1,9 @@
 """The versions of one model that the demo and the benchmarks roll out.
 
-Each is one real pipeline trained on real rows. The two bad ones are bad in the way that happens to people: their
-authors prepared the rows carelessly, judged the model on rows prepared in the same way, and saw nothing. Their input
-example is such a row too, so a warm-up succeeds, and the fault only shows under real traffic.
+Each is one real pipeline trained on real rows. The bad ones are bad in the way that happens to people: two authors
+prepared the rows carelessly, judged the model on rows prepared in the same way, and saw nothing. Their input example is
+such a row too, so a warm-up succeeds, and the fault only shows under real traffic. A third one's model is as good as
+any, and asks for each row a service that was quick only where it was trained.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from sklearn.pipeline import Pipeline
 
 from sluice_training.data import CATEGORIES, Dataset
 from sluice_training.errors import UserError
-from sluice_training.pipelines import build, preprocessing
+from sluice_training.pipelines import build, preprocessing, slow_down
 from sluice_training.splits import Split
 
 MISSED_ISLAND = "Torgersen"
+SLOW_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class DemoVersion:
     model: str
     prepare: Callable[[], ColumnTransformer]
     rows: Callable[[Dataset], Dataset]
+    seconds_per_row: float = 0.0
 
     def seen_by_its_author(self, parts: Split) -> Split:
         """The rows as the author of this version prepared them, to learn from and to judge by."""
@@ -40,6 +43,11 @@ class DemoVersion:
         """Train on the author's rows."""
         train = self.seen_by_its_author(parts).train
         return build(self.model, seed=seed, prepare=self.prepare()).fit(train.features, train.species)
+
+    def deliver(self, pipeline: Pipeline) -> None:
+        """Change a judged pipeline to what it is like away from its author's machine."""
+        if self.seconds_per_row:
+            slow_down(pipeline, self.seconds_per_row)
 
 
 def demo_version(kind: str) -> DemoVersion:
@@ -76,6 +84,10 @@ def _strict() -> ColumnTransformer:
     return preprocessing(on_unknown="error")
 
 
+def _waiting() -> ColumnTransformer:
+    return preprocessing(waits=True)
+
+
 DEMO_VERSIONS: Mapping[str, DemoVersion] = MappingProxyType(
     {
         each.kind: each
@@ -95,6 +107,14 @@ DEMO_VERSIONS: Mapping[str, DemoVersion] = MappingProxyType(
                 "logistic",
                 _strict,
                 _lower_cased,
+            ),
+            DemoVersion(
+                "slow",
+                f"uses every feature, and waits {SLOW_SECONDS * 1000:.0f} ms for each row",
+                "logistic",
+                _waiting,
+                _as_they_are,
+                SLOW_SECONDS,
             ),
         )
     }

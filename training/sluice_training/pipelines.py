@@ -1,12 +1,13 @@
 """Candidate models: each is ONE sklearn Pipeline that takes rows as a client sends them.
 
 Imputers, encoders and scalers are part of the pipeline, so they are fitted on the training rows of each fold only (no
-leakage), and what is served is exactly what was judged. Only sklearn's own classes are used, no custom functions:
+leakage), and what is served is exactly what was judged. Only sklearn's own classes are used, no functions of our own:
 skops can then save the model so that loading it runs no code of its author.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,13 +22,14 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sluice_training.data import CATEGORIES, NUMBERS, YEAR
 from sluice_training.errors import UserError
 
 OnUnknown = Literal["ignore", "error"]
+WAITING = "waiting"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def preprocessing(
     categories: Sequence[str] = CATEGORIES,
     *,
     on_unknown: OnUnknown = "ignore",
+    waits: bool = False,
 ) -> ColumnTransformer:
     """Fill gaps, scale numbers and one-hot encode categories; columns that are not named are dropped.
 
@@ -52,6 +55,7 @@ def preprocessing(
         categories: text columns: the most frequent value of the training rows fills a gap.
         on_unknown: what a category does that no training row had: `ignore` encodes it as all zeros, `error` makes
             `predict` raise ValueError.
+        waits: it can be made to wait for each row (`slow_down`), as one that asks a service for what it does not have.
     """
     parts = []
     if numbers:
@@ -59,6 +63,8 @@ def preprocessing(
         parts.append(("numbers", Pipeline(steps), list(numbers)))
     if categories:
         parts.append(("categories", _categories(on_unknown), list(categories)))
+    if waits:
+        parts.append((WAITING, _waiting(), [YEAR]))
     return ColumnTransformer(parts, remainder="drop", verbose_feature_names_out=False)
 
 
@@ -81,6 +87,28 @@ def candidate(name: str) -> Candidate:
     if name not in CANDIDATES:
         raise UserError(f"There is no model '{name}'. Choose one of: {', '.join(CANDIDATES)}.")
     return CANDIDATES[name]
+
+
+def slow_down(pipeline: Pipeline, seconds: float) -> None:
+    """Make a fitted pipeline whose preprocessing `waits` wait so long for each row that it is given."""
+    pipeline["prepare"].named_transformers_[WAITING]["seconds"].feature_range = (seconds, seconds)
+
+
+def _waiting() -> Pipeline:
+    """A column that costs time and adds nothing: it becomes seconds, these pass, and zeros remain.
+
+    No processor is used, so other pods on a small machine do not notice. It waits no time until `slow_down`.
+    """
+    # Without any excluded argument it would keep a compiled function once it was called, which skops cannot save.
+    wait = np.vectorize(time.sleep, otypes=[float], excluded={1})
+    return Pipeline(
+        [
+            ("impute", SimpleImputer(strategy="median")),
+            ("seconds", MinMaxScaler((0.0, 1e-9), clip=True)),
+            ("wait", FunctionTransformer(wait)),
+            ("forget", SimpleImputer(strategy="constant", fill_value=0.0, keep_empty_features=True)),
+        ]
+    )
 
 
 def _categories(on_unknown: OnUnknown) -> Pipeline:

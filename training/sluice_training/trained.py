@@ -53,7 +53,9 @@ def train_demo_version(version: DemoVersion, *, seed: int = 0) -> Trained:
     parts = split(load(), seed=seed)
     prepared = version.seen_by_its_author(parts)
     params: Params = {"kind": version.kind, "model": version.model, "seed": seed, "rows": len(prepared.train)}
-    return _judge(version.fit(parts, seed=seed), prepared, parts, version.summary, params)
+    trained = _judge(version.fit(parts, seed=seed), prepared, parts, version.summary, params)
+    version.deliver(trained.pipeline)
+    return trained
 
 
 def example_row(pipeline: Pipeline, data: Dataset) -> pd.DataFrame:

@@ -46,8 +46,12 @@ def parse(body: bytes, content_type: str | None, schema: Any) -> Request:
     """
     kind = _kind(content_type)
     try:
-        asked = Request(_from_csv(body, schema), None) if kind == "text/csv" else _from_json(_decode(body), schema)
-        return asked._replace(data=_with_optional_columns(asked.data, schema))
+        asked = (
+            Request(_from_csv(body, schema), None)
+            if kind == "text/csv"
+            else _from_json(decode(body, _ONE_FORM), schema)
+        )
+        return asked._replace(data=with_optional_columns(asked.data, schema))
     except MlflowException as error:
         raise BadRequestError(error.message, code=error.error_code) from error
 
@@ -82,7 +86,7 @@ def _unsupported(message: str) -> BadRequestError:
     return BadRequestError(message, status=415, code="UNSUPPORTED_MEDIA_TYPE")
 
 
-def _decode(body: bytes) -> dict[str, Any]:
+def decode(body: bytes, shape: str) -> dict[str, Any]:
     """JSON, and what Python's own json adds to it: clients that dump a DataFrame send NaN for missing values."""
     try:
         try:
@@ -92,7 +96,7 @@ def _decode(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadRequestError(f"The body is not valid JSON: {error}.") from error
     if not isinstance(decoded, dict):
-        raise BadRequestError(f"{_ONE_FORM}; got {type(decoded).__name__}.")
+        raise BadRequestError(f"{shape}; got {type(decoded).__name__}.")
     return decoded
 
 
@@ -116,7 +120,7 @@ def _from_csv(body: bytes, schema: Any) -> pd.DataFrame:
         raise BadRequestError(f"The body is not a CSV table that fits the model's signature: {error}.") from error
 
 
-def _with_optional_columns(data: Any, schema: Any) -> Any:
+def with_optional_columns(data: Any, schema: Any) -> Any:
     """A missing value may be left out, also when it is missing in all rows of a request."""
     if schema is None or not schema.has_input_names():
         return data
