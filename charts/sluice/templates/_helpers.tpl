@@ -16,6 +16,34 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{- define "sluice.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "sluice.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "sluice.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- /* Where pods may run, and with what they pull their image. */ -}}
+{{- define "sluice.scheduling" -}}
+{{- range $field := list "imagePullSecrets" "priorityClassName" "nodeSelector" "affinity" "tolerations" }}
+{{- with index $.Values $field }}
+{{ $field }}: {{ toJson . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- /* A sentence is better than the regular expression that a values schema would answer with. */ -}}
 {{- define "sluice.trackingUri" -}}
 {{- $example := "for example --set mlflow.trackingUri=http://mlflow.mlflow.svc:5000" }}
@@ -25,4 +53,48 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail (printf "mlflow.trackingUri is %q, but must begin with http:// or https://, %s" .Values.mlflow.trackingUri $example) }}
 {{- end }}
 {{- .Values.mlflow.trackingUri }}
+{{- end }}
+
+{{- define "sluice.mlflowPort" -}}
+{{- $uri := urlParse (include "sluice.trackingUri" .) }}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $uri.host) | default (eq $uri.scheme "https" | ternary "443" "80") }}
+{{- end }}
+
+{{- /* Arguments: root, name of role and binding, namespace, service account. */ -}}
+{{- define "sluice.roleBinding" -}}
+{{- $root := index . 0 -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ index . 1 }}
+  namespace: {{ index . 2 }}
+  labels:
+    {{- include "sluice.labels" $root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ index . 1 }}
+subjects:
+- kind: ServiceAccount
+  name: {{ index . 3 }}
+  namespace: {{ $root.Release.Namespace }}
+{{- end }}
+
+{{- /* Arguments: root, name of role and binding, service account. */ -}}
+{{- define "sluice.clusterRoleBinding" -}}
+{{- $root := index . 0 -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ index . 1 }}
+  labels:
+    {{- include "sluice.labels" $root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ index . 1 }}
+subjects:
+- kind: ServiceAccount
+  name: {{ index . 2 }}
+  namespace: {{ $root.Release.Namespace }}
 {{- end }}
