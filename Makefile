@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 RUN := $(VENV)/bin
 
+# Where the demo and the tests run: kind, current (your own kubeconfig context), or an embedded cluster of that name.
 CLUSTER ?= sluice
 
 .PHONY: help
@@ -38,12 +39,12 @@ typecheck: venv  ## mypy, strict
 	$(RUN)/mypy
 
 .PHONY: cluster-up cluster-down cluster-status
-cluster-up:  ## Build and start the embedded Kubernetes cluster
-	@python3 -m hack.cluster up --name $(CLUSTER)
+cluster-up:  ## Start a Kubernetes cluster: embedded, or CLUSTER=kind, CLUSTER=current
+	@python3 -m hack.clusters up --name $(CLUSTER)
 cluster-down:  ## Stop it and remove everything it left on the machine
-	@python3 -m hack.cluster down --name $(CLUSTER)
+	@python3 -m hack.clusters down --name $(CLUSTER)
 cluster-status:  ## Tell how it is
-	@python3 -m hack.cluster status --name $(CLUSTER)
+	@python3 -m hack.clusters status --name $(CLUSTER)
 
 .PHONY: image
 image:  ## Build the container images
@@ -57,7 +58,7 @@ manifests: venv  ## Generate the CRD and the plain manifests
 demo: venv  ## See the main job: a good version promoted, a failing one rolled back
 	@$(RUN)/python -m hack.demo --cluster $(CLUSTER)
 
-TEST_CLUSTER ?= sluice-test
+TEST_CLUSTER ?= $(if $(filter kind current,$(CLUSTER)),$(CLUSTER),sluice-test)
 PYTEST := $(RUN)/pytest
 
 .PHONY: test-unit
@@ -70,10 +71,33 @@ test-e2e: venv  ## Only the tests on the real cluster
 
 .PHONY: test
 test: lint typecheck  ## Everything, on a cluster of its own
-	@python3 -m hack.cluster up --name $(TEST_CLUSTER)
+	@python3 -m hack.clusters up --name $(TEST_CLUSTER)
 	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) tests/unit tests/simulation tests/integration tests/e2e
+
+.PHONY: schedules
+schedules: venv  ## Run 10,000 random schedules of faults in simulation (about an hour on 2 cores)
+	$(RUN)/python -m benchmarks.schedules --count 10000 --record
 
 .PHONY: bench
 bench: venv  ## Measure rollouts as clients see them (about 15 minutes)
 	$(RUN)/python -m benchmarks.rollouts hard-failure --cluster $(CLUSTER)
 	$(RUN)/python -m benchmarks.rollouts good --cluster $(CLUSTER)
+
+.PHONY: bench-scale
+bench-scale: venv  ## Measure 1,000 idle objects beside Argo Rollouts, on a cluster of its own (about 20 minutes)
+	$(RUN)/python -m benchmarks.scale --write scale-1000
+	@python3 -m hack.cluster down --name scale
+
+.PHONY: bench-soak
+bench-soak: venv  ## Rollouts back to back for two hours: is the operator's memory flat?
+	$(RUN)/python -m benchmarks.soak --cluster $(CLUSTER)
+
+.PHONY: bench-faults bench-operator-kill
+bench-faults: venv  ## Random faults in rollouts on the real cluster (about 20 minutes)
+	$(RUN)/python -m benchmarks.faults --cluster $(CLUSTER)
+bench-operator-kill: venv  ## Good rollouts with the operator killed in each (about 12 minutes)
+	$(RUN)/python -m benchmarks.operator_kill --cluster $(CLUSTER)
+
+.PHONY: bench-takeover
+bench-takeover: venv  ## Measure how fast the second operator takes over (about 8 minutes)
+	$(RUN)/python -m benchmarks.takeover --cluster $(CLUSTER)

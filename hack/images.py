@@ -7,7 +7,6 @@ old image under a new name. Needs nothing but Python, and buildah or Docker.
 import argparse
 import hashlib
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from hack.cluster.images import Images
 from hack.cluster.paths import Cache
 from hack.cluster.progress import Progress
 from hack.cluster.shell import run, succeeds
+from hack.clusters.named import named
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRESS = Progress()
@@ -78,12 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; standard output has only `NAME=REF` lines."""
     options = _parser().parse_args(arguments)
     try:
-        references = {image: image.reference() for image in choose(options.images)}
+        cluster = named(options.cluster)
+        references = {image: cluster.reference(image.reference()) for image in choose(options.images)}
         if options.command == "load":
-            build(references, Embedded())
-            _run([sys.executable, "-m", "hack.cluster", "load", "--name", options.cluster, *references.values()])
+            engine = _engine(cluster.engine)
+            build(references, engine)
+            cluster.load(list(references.values()), engine.push)
         elif options.command == "build":
-            build(references, _engine(options.engine))
+            build(references, _engine(options.engine or cluster.engine))
     except (ImageError, ClusterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -112,23 +114,37 @@ class Engine(Protocol):
     def build(self, image: Image, reference: str) -> None:
         """Builds one; called from several threads."""
 
+    def push(self, reference: str) -> None:
+        """Sends one to the registry of its name, with the credentials of the user's own log-in there."""
+
 
 class Docker:
     """An ordinary Docker, which pulls the base image from its registry."""
 
     def prepare(self) -> None:
-        """Nothing to do."""
+        """Asks whether the daemon runs."""
+        if not shutil.which("docker"):
+            raise ImageError("docker is not there: install it, or build with --engine buildah.")
+        if not succeeds(["docker", "info"]):
+            raise ImageError("Docker is not running: start it (`docker info` says more), and run this again.")
 
     def has(self, reference: str) -> bool:
         """Asks the daemon."""
-        return succeeds(["docker", "image", "inspect", reference])
+        return shutil.which("docker") is not None and succeeds(["docker", "image", "inspect", reference])
 
     def build(self, image: Image, reference: str) -> None:
         """From the root of the repository."""
         run(["docker", "build", "--tag", reference, "--file", image.dockerfile, "."], cwd=ROOT)
+        if not self.has(reference):
+            raise ImageError(f"Docker has built {reference} without keeping it: `docker buildx use default` may help.")
+
+    def push(self, reference: str) -> None:
+        """After `docker login`."""
+        with PROGRESS.step(f"push {reference}"):
+            run(["docker", "push", "--quiet", reference])
 
 
-class Embedded:
+class LocalBuildah:
     """The embedded cluster's buildah, with a base image made here."""
 
     def __init__(self) -> None:
@@ -149,6 +165,11 @@ class Embedded:
         """From the root of the repository."""
         registries = {"REGISTRIES_CONFIG_PATH": str(CONFIG / "registries.conf")}
         run(self._buildah.build(reference, Path(image.dockerfile), Path("."), []), cwd=ROOT, env=registries)
+
+    def push(self, reference: str) -> None:
+        """After `buildah login`."""
+        with PROGRESS.step(f"push {reference}"):
+            self._buildah("push", "--quiet", "--signature-policy", CONFIG / "policy.json", reference)
 
 
 def build(references: Mapping[Image, str], engine: Engine) -> None:
@@ -172,13 +193,7 @@ def build(references: Mapping[Image, str], engine: Engine) -> None:
 def _engine(name: str | None) -> Engine:
     if name == "docker" or (name is None and not shutil.which("buildah") and shutil.which("docker")):
         return Docker()
-    return Embedded()
-
-
-def _run(command: Sequence[str]) -> None:
-    """Runs a command in the root of the repository, its output as progress."""
-    if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
-        raise ImageError(f"`{' '.join(command)}` failed: its output is above.")
+    return LocalBuildah()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -194,8 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("images", nargs="*", metavar="IMAGE", help=f"of {names}")
         if command == "build":
             sub.add_argument("--engine", choices=["buildah", "docker"], help="default: buildah where it is installed")
-        if command == "load":
-            sub.add_argument("--cluster", default="sluice", metavar="NAME")
+        sub.add_argument("--cluster", default="sluice", metavar="NAME", help="whose images: kind, current or embedded")
     return top
 
 

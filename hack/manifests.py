@@ -1,4 +1,4 @@
-"""Generate what is checked in under manifests/ and the chart's CRD: `make manifests`, `python -m hack.manifests`.
+"""Generate what is checked in under manifests/ and the chart's CRDs: `make manifests`, `python -m hack.manifests`.
 
 `--check` writes nothing and fails when a file is not what would be generated.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from sluice.api.crd import custom_resource_definition, to_yaml
+from sluice.api.crd import definitions, to_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "sluice"
@@ -24,23 +24,24 @@ INSTALL_HEAD = f"""\
 # Everything that Sluice needs, for people without Helm:
 #   1. set SLUICE_MLFLOW_TRACKING_URI below to your MLflow ({TRACKING_URI} is only an example)
 #   2. kubectl apply --server-side -f install.yaml
-# The CustomResourceDefinition is in it; crd.yaml is the same by itself.
+# The CustomResourceDefinitions are in it; crd.yaml is the same by itself.
+# To take it away again without stranding a ModelDeployment: docs/operations.md, "Taking Sluice away".
 """
 
 
-def crd() -> str:
+def crds() -> str:
     """Return manifests/crd.yaml."""
-    return GENERATED + to_yaml(custom_resource_definition())
+    return GENERATED + "---\n".join(to_yaml(definition) for definition in definitions())
 
 
-def chart_crd() -> str:
-    """Return the chart's CRD: a template, because Helm installs what is in `crds/` once and never upgrades it."""
-    definition = custom_resource_definition()
-    definition["metadata"]["annotations"] = {
-        # Without it `helm uninstall` would delete every ModelDeployment in the cluster.
-        "helm.sh/resource-policy": "keep"
-    }
-    return GENERATED + to_yaml(definition).replace("{{", '{{ "{{" }}')
+def chart_crds() -> str:
+    """Return the chart's CRDs: a template, because Helm installs what is in `crds/` once and never upgrades it."""
+    texts = []
+    for definition in definitions():
+        # Without it `helm uninstall` would delete every object of the kind in the cluster.
+        definition["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+        texts.append(to_yaml(definition).replace("{{", '{{ "{{" }}'))
+    return GENERATED + "{{- if .Values.crds.install }}\n" + "---\n".join(texts) + "{{- end }}\n"
 
 
 def helm() -> str | None:
@@ -84,7 +85,9 @@ def install(binary: str) -> str:
         "kind": "Namespace",
         "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
     }
-    objects = [namespace, *yaml.safe_load_all(render(binary, "--set", f"mlflow.trackingUri={TRACKING_URI}"))]
+    # Hooks are for `helm uninstall` alone.
+    rendered = render(binary, "--no-hooks", "--set", f"mlflow.trackingUri={TRACKING_URI}")
+    objects = [namespace, *(item for item in yaml.safe_load_all(rendered) if item)]
     for item in objects:
         metadata = item["metadata"]
         for label in ("helm.sh/chart", "app.kubernetes.io/managed-by"):
@@ -96,9 +99,9 @@ def install(binary: str) -> str:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Yield each generated file with its text; the chart's CRD first, because install.yaml is made from the chart."""
-    yield ROOT / "manifests" / "crd.yaml", crd()
-    yield CHART / "templates" / "crd.yaml", chart_crd()
+    """Yield each generated file with its text; the chart's CRDs first, because install.yaml is made from the chart."""
+    yield ROOT / "manifests" / "crd.yaml", crds()
+    yield CHART / "templates" / "crd.yaml", chart_crds()
 
 
 def main() -> int:

