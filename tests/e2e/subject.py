@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,14 @@ class Subject:
 
     def apply(self, **spec: Any) -> None:
         """Apply it; keyword arguments are fields of the spec, in camelCase."""
+        self._apply(self.manifest(**spec))
+
+    def apply_all(self, specs: Iterable[dict[str, Any]]) -> None:
+        """Apply it again and again, as fast as kubectl can."""
+        self.stack.shell.apply("\n---\n".join(json.dumps(self.manifest(**spec)) for spec in specs))
+
+    def manifest(self, **spec: Any) -> dict[str, Any]:
+        """Return the whole object."""
         default: dict[str, Any] = {
             "model": {"uri": self.uri},
             "replicas": 1,
@@ -70,21 +78,19 @@ class Subject:
             "strategy": {"canary": {"steps": STEPS}},
             "scaleDownDelaySeconds": 5,
         }
-        self._apply(
-            {
-                "apiVersion": "sluice.dev/v1alpha1",
-                "kind": "ModelDeployment",
-                "metadata": {"name": self.name, "namespace": self.namespace},
-                "spec": default | spec,
-            }
-        )
+        return {
+            "apiVersion": "sluice.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": default | spec,
+        }
 
     def install(self, version: int = 1, **spec: Any) -> None:
         """Apply it and wait until a version serves."""
         self.alias_to(version)
         self.apply(**spec)
         self.until(lambda status: stable(status) == version and is_true(status, "Ready"), f"version {version} serves")
-        self.until(lambda _: self.answers(), "the gateway answers for it")
+        assert self.answers(), "Ready says that requests are answered"
 
     def answers(self) -> bool:
         """Whether the model is reached through the gateway."""
@@ -142,8 +148,9 @@ def candidate(status: Status) -> int:
 
 
 def rejected(status: Status) -> int:
-    """Version number that was rolled back, 0 if none."""
-    return int(status.get("rejected", {}).get("revision", {}).get("modelVersion", 0))
+    """Version number that was rolled back last, 0 if none."""
+    entries = status.get("rejected") or [{}]
+    return int(entries[-1].get("revision", {}).get("modelVersion", 0))
 
 
 def weight(status: Status) -> int:

@@ -51,7 +51,7 @@ def test_a_version_that_fails_on_some_rows_is_rolled_back_and_stays_so(subject: 
     assert {answer.version for answer in failed} == {str(FAILING)}
     assert load.answers[-1].version == str(BETTER)
     assert stable(status) == BETTER
-    assert status["rejected"]["reason"] == "HarmProven"
+    assert status["rejected"][-1]["reason"] == "HarmProven"
     status = subject.until(lambda s: s["verdict"] == "Failed", "it says so")
     assert "sluice.dev/retry" in status["message"]
     assert condition(status, "Degraded")["reason"] == "RolledBack"
@@ -75,11 +75,12 @@ def test_an_abort_takes_all_traffic_off_the_candidate(subject: Subject, traffic:
         subject.annotate("abort")
         status = subject.until(lambda s: rejected(s) == BETTER, "version 2 is aborted")
         subject.until(lambda _: not uids(subject, BETTER), "version 2 is scaled down")
-    assert status["rejected"]["reason"] == "Aborted"
+    assert status["rejected"][-1]["reason"] == "Aborted"
     assert [answer for answer in load.answers if answer.failed] == []
     assert load.answers[-1].version == str(FIRST)
     subject.until(lambda s: not s["lastAction"]["pending"], "the action is acknowledged")
-    subject.kubectl("annotate", "md", subject.name, f"sluice.dev/retry={status['rejected']['revision']['name']}")
+    revision = status["rejected"][-1]["revision"]["name"]
+    subject.kubectl("annotate", "md", subject.name, f"sluice.dev/retry={revision}")
     subject.until(lambda s: candidate(s) == BETTER, "it is tried again")
 
 

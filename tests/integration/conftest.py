@@ -1,4 +1,4 @@
-"""A real API server: the one of SLUICE_TEST_KUBECONFIG, else the embedded cluster `sluice-test`.
+"""A real API server: the one of SLUICE_TEST_KUBECONFIG, of SLUICE_TEST_CLUSTER, or the embedded `sluice-test`.
 
 Never the user's current context: a test may not touch a cluster that nobody named.
 """
@@ -20,8 +20,8 @@ import yaml
 from kubernetes import config
 
 ROOT = Path(__file__).resolve().parents[2]
-CLUSTER = "sluice-test"
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/modeldeployments.sluice.dev"
+CLUSTER = os.environ.get("SLUICE_TEST_CLUSTER", "sluice-test")
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ class Server:
 
 def cluster(*arguments: str) -> str:
     run = subprocess.run(
-        ["python3", "-m", "hack.cluster", *arguments, "--name", CLUSTER],
+        ["python3", "-m", "hack.clusters", *arguments, "--name", CLUSTER],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     if run.returncode:
-        pytest.fail(f"the cluster {CLUSTER} is not there (hack.cluster {arguments[0]}):\n{run.stderr}", pytrace=False)
+        pytest.fail(f"the cluster {CLUSTER} is not there (hack.clusters {arguments[0]}):\n{run.stderr}", pytrace=False)
     return run.stdout
 
 
@@ -83,7 +83,8 @@ def kubeconfig() -> Path:
     if named := os.environ.get("SLUICE_TEST_KUBECONFIG"):
         return Path(named)
     cluster("up")
-    return Path(cluster("kubeconfig").strip())
+    lines = dict(line.removeprefix("export ").split("=", 1) for line in cluster("env").splitlines())
+    return Path(lines["KUBECONFIG"])
 
 
 @pytest.fixture(scope="session")
@@ -95,18 +96,24 @@ def server(kubeconfig: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def installed(server: Server) -> dict[str, Any]:
-    """The checked-in CRD, as the API server stores it. It stays there: other tests may use it by now."""
-    wanted = yaml.safe_load((ROOT / "manifests" / "crd.yaml").read_text())
+    """The checked-in CRDs, stored; returns ModelDeployment's. They stay there: other tests may use them by now."""
+    texts = (ROOT / "manifests" / "crd.yaml").read_text()
+    stored = {crd["metadata"]["name"]: store(server, crd) for crd in yaml.safe_load_all(texts)}
+    return stored["modeldeployments.sluice.dev"]
+
+
+def store(server: Server, wanted: dict[str, Any]) -> dict[str, Any]:
+    path = f"{CRDS}/{wanted['metadata']['name']}"
     # Helm refuses to install over objects that are not marked as its own.
     wanted["metadata"] |= {
         "labels": {"app.kubernetes.io/managed-by": "Helm"},
         "annotations": {"meta.helm.sh/release-name": "sluice", "meta.helm.sh/release-namespace": "sluice-system"},
     }
-    before = server.call("GET", CRD).body.get("metadata", {}).get("generation")
-    answer = server.call("PATCH", CRD, wanted, kind="apply-patch+yaml", fieldManager="sluice-tests", force="true")
+    before = server.call("GET", path).body.get("metadata", {}).get("generation")
+    answer = server.call("PATCH", path, wanted, kind="apply-patch+yaml", fieldManager="sluice-tests", force="true")
     assert answer.ok, answer.message
     for _ in range(100):
-        crd = server.call("GET", CRD).body
+        crd = server.call("GET", path).body
         conditions = {c["type"]: c["status"] for c in crd.get("status", {}).get("conditions") or ()}
         if conditions.get("Established") == "True":
             break

@@ -40,6 +40,10 @@ def metric(**kind: Any) -> dict[str, Any]:
     return changed(analysis={"metrics": [{"name": "errors"} | kind]})
 
 
+def metrics(*items: dict[str, Any]) -> dict[str, Any]:
+    return changed(analysis={"metrics": list(items)})
+
+
 def resources(**kinds: dict[str, Any]) -> dict[str, Any]:
     return changed(server={"resources": kinds})
 
@@ -50,28 +54,74 @@ ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
 RISE = "the weights of the steps must rise: order the setWeight steps"
 FIRST = "the first step must be a setWeight: without traffic"
 DURATION = "this is not a duration: write for example 45s, 10m or 1h30m"
-PAUSE = "a pause without a duration is not built yet: write for example pause: {duration: 10m}"
 HOST = "this is not a host name: write for example models.example.org"
 PREFIX = "a path prefix begins with /"
 OBJECT_NAME = "this is not the name of a Kubernetes object"
 TRAFFIC = "traffic is missing: name the Gateway"
 GATEWAY = "traffic without a gateway is not built yet: name a Gateway in traffic.gateway.name"
-METRICS = "of the metrics only errorRate is built yet"
+METRICS = "of the metrics only errorRate and latency are built yet"
+ONE_KIND = "a metric is exactly one kind: write for example errorRate: {}"
+AN_ERROR_RATE = "one of the metrics must be an errorRate"
 QUANTITY = "these are not quantities of Kubernetes: write for example cpu: 500m"
 ABOVE = "a request is above its limit: raise it in server.resources.limits too"
+STORE = "write models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN_ID/PATH or the address of a folder in a store"
+RUN = "write runs:/RUN_ID/PATH, where PATH is the name the model was logged with"
+FOLDER = "name a folder inside the store, without a slash at the end"
+PATH = "the path has spaces, quotes, '?', '#', '%' or '..': name the folder as the store shows it"
+HTTP = "over HTTP only MLflow serves folders: write https://HOST/api/2.0/mlflow-artifacts/artifacts/PATH"
+UNPINNED = "a store can change what it holds: set model.digest too, which `sluice-train digest FOLDER` prints"
+ALIAS_DIGEST = "an alias moves, and the digest would not move with it: remove model.digest, or name a version"
+NO_DIGEST = "this is not a digest: write sha256: and 64 hex digits"
+ENV_FROM = "write exactly one of secretRef and configMapRef"
+DIGEST = "sha256:" + "0a" * 32
+ALIAS = "models:/penguins@candidate"
+ALIAS_NAME = "this is not the name of an alias"
+ALIAS_ELSEWHERE = "only a model of the registry has aliases: remove model.promotedAlias"
+ALIAS_FOLLOWED = "model.promotedAlias is the alias that model.uri follows: name another one"
+ALIAS_RESERVED = "latest, and v with a number, are reserved by MLflow: name another alias in model.promotedAlias"
 NAME = "the name must begin with a letter and have only lower-case letters"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "name of 41 characters": (changed(metadata__name="a" * 41), "the name is too long: shorten metadata.name"),
     "name begins with a digit": (changed(metadata__name="7penguins"), NAME),
     "name with a dot": (changed(metadata__name="penguins.v2"), NAME),
-    "uri without scheme": (changed(model={"uri": "penguins"}), URI),
+    "uri without scheme": (changed(model={"uri": "penguins"}), STORE),
     "uri without alias and version": (changed(model={"uri": "models:/penguins"}), URI),
     "uri with an empty alias": (changed(model={"uri": "models:/penguins@"}), URI),
     "uri with both": (changed(model={"uri": "models:/penguins@champion/7"}), URI),
     "uri with a stage": (changed(model={"uri": "models:/penguins/Production"}), URI),
     "uri with version 0": (changed(model={"uri": "models:/penguins/0"}), URI),
-    "uri of a bucket": (changed(model={"uri": "s3://models/penguins"}), URI),
+    "uri of a machine": (changed(model={"uri": "file:/models/penguins", "digest": DIGEST}), STORE),
+    "path of a machine": (changed(model={"uri": "/models/penguins", "digest": DIGEST}), STORE),
+    "run without a path": (changed(model={"uri": "runs:/0b5e"}), RUN),
+    "run with a path that climbs": (changed(model={"uri": "runs:/0b5e/../m"}), PATH),
+    "bucket alone": (changed(model={"uri": "s3://models", "digest": DIGEST}), FOLDER),
+    "slash at the end": (changed(model={"uri": "s3://models/penguins/", "digest": DIGEST}), FOLDER),
+    "two slashes": (changed(model={"uri": "s3://models//penguins", "digest": DIGEST}), FOLDER),
+    "version of an object": (changed(model={"uri": "s3://models/penguins?versionId=1", "digest": DIGEST}), PATH),
+    "web server": (changed(model={"uri": "https://models.example.org/penguins", "digest": DIGEST}), HTTP),
+    "password in the uri": (
+        changed(model={"uri": "https://me:pw@example.org/mlflow-artifacts/artifacts/m", "digest": DIGEST}),
+        HTTP,
+    ),
+    "bucket without a digest": (changed(model={"uri": "s3://models/penguins"}), UNPINNED),
+    "digest of an alias": (changed(model={"uri": "models:/penguins@champion", "digest": DIGEST}), ALIAS_DIGEST),
+    "short digest": (changed(model={"uri": "s3://models/penguins", "digest": "sha256:0a"}), NO_DIGEST),
+    "credentials from nowhere": (changed(server={"envFrom": [{}]}), ENV_FROM),
+    "credentials from two": (
+        changed(server={"envFrom": [{"secretRef": {"name": "a"}, "configMapRef": {"name": "b"}}]}),
+        ENV_FROM,
+    ),
+    "credentials without a name": (changed(server={"envFrom": [{"secretRef": {}}]}), "name: Required value"),
+    "service account in capitals": (changed(server={"serviceAccountName": "Models"}), OBJECT_NAME),
+    "promoted alias that is followed": (changed(model={"uri": ALIAS, "promotedAlias": "candidate"}), ALIAS_FOLLOWED),
+    "promoted alias with a space": (changed(model={"uri": ALIAS, "promotedAlias": "the best"}), ALIAS_NAME),
+    "promoted alias that is reserved": (changed(model={"uri": ALIAS, "promotedAlias": "Latest"}), ALIAS_RESERVED),
+    "promoted alias like a version": (changed(model={"uri": ALIAS, "promotedAlias": "v7"}), ALIAS_RESERVED),
+    "promoted alias of a bucket": (
+        changed(model={"uri": "s3://models/penguins", "promotedAlias": "champion"}),
+        ALIAS_ELSEWHERE,
+    ),
     "no spec": ({key: value for key, value in VALID.items() if key != "spec"}, "spec: Required value"),
     "no model": (changed(model=None), "spec.model: Required value"),
     "no uri": (changed(model={}), "spec.model.uri: Required value"),
@@ -103,14 +153,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "step with two fields": (steps({"setWeight": 10, "analysis": {}}), ONE_STEP),
     "empty step": (steps({"setWeight": 10}, {}), ONE_STEP),
     "mirror step": (steps({"setWeight": 10}, {"mirror": {"percent": 20}}), "a mirror step is not built yet: remove it"),
-    "pause without duration": (steps({"setWeight": 10}, {"pause": {}}), PAUSE),
     "duration in words": (steps({"setWeight": 10}, {"pause": {"duration": "5 minutes"}}), DURATION),
     "duration empty": (steps({"setWeight": 10}, {"pause": {"duration": ""}}), DURATION),
     "duration without unit": (steps({"setWeight": 10}, {"pause": {"duration": "10"}}), DURATION),
     "duration backwards": (steps({"setWeight": 10}, {"pause": {"duration": "5s1m"}}), DURATION),
     "duration of centuries": (steps({"setWeight": 10}, {"pause": {"duration": "9999999h"}}), DURATION),
-    "metric without kind": (metric(), "a metric needs its kind: write for example errorRate: {}"),
-    "metric latency": (metric(latency={"marginRatio": 1.2}), METRICS),
+    "metric without kind": (metric(), ONE_KIND),
+    "metric of two kinds": (metric(errorRate={}, latency={}), ONE_KIND),
+    "metric latency alone": (metric(latency={}), AN_ERROR_RATE),
+    "two metrics with one name": (
+        metrics({"name": "a", "errorRate": {}}, {"name": "a", "latency": {}}),
+        "Duplicate value",
+    ),
     "metric accuracy": (metric(accuracy={}), METRICS),
     "metric prometheus": (metric(errorRate={}, prometheus={"query": "up"}), METRICS),
     "metric name": (metric(name="Error Rate", errorRate={}), "the name of a metric has lower-case letters"),
@@ -127,6 +181,32 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "uri with a version": changed(model={"uri": "models:/penguins/7"}),
     "uri with a long version": changed(model={"uri": "models:/penguins/1234567890"}),
     "model name with spaces": changed(model={"uri": "models:/adelie penguins@champion"}),
+    "uri with a version and a digest": changed(model={"uri": "models:/penguins/7", "digest": DIGEST}),
+    "run": changed(model={"uri": "runs:/0b5e6c1f0d3b4f6c8a7d9e2f1a3c5b7d/model"}),
+    "run with a digest": changed(model={"uri": "runs:/0b5e/models/best", "digest": DIGEST}),
+    **{
+        f"{uri.partition(':')[0]} store": changed(model={"uri": uri, "digest": DIGEST})
+        for uri in (
+            "s3://models/penguins",
+            "gs://models/a/penguins-v1.2",
+            "abfss://models@account.dfs.core.windows.net/penguins",
+            "wasbs://models@account.blob.core.windows.net/penguins",
+            "https://mlflow.example.org/api/2.0/mlflow-artifacts/artifacts/1/models/m-1/artifacts",
+            "http://mlflow:5000/api/2.0/mlflow-artifacts/artifacts/1/models/m-1/artifacts",
+            "mlflow-artifacts:/1/models/m-1/artifacts",
+        )
+    },
+    "credentials": changed(
+        server={
+            "envFrom": [{"secretRef": {"name": "s3"}}, {"configMapRef": {"name": "s3-endpoint"}}],
+            "serviceAccountName": "models",
+        }
+    ),
+    "promoted alias": changed(model={"uri": ALIAS, "promotedAlias": "champion"}),
+    "promoted alias that ends alike": changed(
+        model={"uri": "models:/penguins@the-champion", "promotedAlias": "champion"}
+    ),
+    "promoted alias beside a version": changed(model={"uri": "models:/penguins/7", "promotedAlias": "v7x"}),
     "gateway elsewhere": changed(traffic__gateway__namespace="infra"),
     "hosts": changed(traffic__hostnames=["models.example.org", "*.example.org", "localhost"]),
     "prefix /": changed(traffic__pathPrefix="/"),
@@ -135,7 +215,14 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "one step": steps({"setWeight": 100}),
     "weights that stay": steps({"setWeight": 10}, {"analysis": {}}, {"setWeight": 10}),
     "pauses": steps({"setWeight": 1}, {"pause": {"duration": "1h30m15s"}}, {"pause": {"duration": "0s"}}),
+    "pause until promoted": steps({"setWeight": 10}, {"pause": {}}),
     "paused": changed(paused=True),
+    "errors and latency": metrics({"name": "errors", "errorRate": {}}, {"name": "latency", "latency": {}}),
+    "two of a kind": metrics(
+        {"name": "errors", "errorRate": {}},
+        {"name": "body", "latency": {"marginRatio": 1.1, "marginAbsolute": 0.1}},
+        {"name": "tail", "latency": {"marginRatio": 2, "marginAbsolute": 0.005}},
+    ),
     "resources as numbers": resources(requests={"cpu": 1}, limits={"cpu": 2, "memory": "2Gi", "example.org/gpu": 1}),
     "request equal to its limit": resources(requests={"memory": "1024Mi"}, limits={"memory": "1Gi"}),
 }

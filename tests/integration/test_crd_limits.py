@@ -19,13 +19,15 @@ FULL: dict[str, Any] = {
     "kind": "ModelDeployment",
     "metadata": {"name": "penguins"},
     "spec": {
-        "model": {"uri": "models:/penguins@champion"},
+        "model": {"uri": "models:/penguins/7", "digest": "sha256:" + "0a" * 32, "promotedAlias": "champion"},
         "server": {
             "image": "server",
             "workers": 2,
             "threads": 2,
             "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}},
             "trustPickle": False,
+            "envFrom": [{"secretRef": {"name": "s3"}}, {"configMapRef": {"name": "s3"}}],
+            "serviceAccountName": "models",
         },
         "replicas": 3,
         "traffic": {
@@ -46,7 +48,10 @@ FULL: dict[str, Any] = {
             "alpha": {"harm": 0.05, "safe": 0.05},
             "minRequests": 100,
             "onInconclusive": "Pause",
-            "metrics": [{"name": "errors", "errorRate": {"marginRatio": 1.25, "marginAbsolute": 0.005}}],
+            "metrics": [
+                {"name": "errors", "errorRate": {"marginRatio": 1.25, "marginAbsolute": 0.005}},
+                {"name": "latency", "latency": {"marginRatio": 1.2, "marginAbsolute": 0.02}},
+            ],
         },
         "paused": False,
         "progressDeadlineSeconds": 600,
@@ -55,7 +60,7 @@ FULL: dict[str, Any] = {
     },
 }
 # A rule refuses these with a sentence whatever is in them (test_crd.py).
-NOT_BUILT = {"autoscaling", "mirror", "blueGreen", "shadow", "abTest", "recreate", "latency", "accuracy", "prometheus"}
+NOT_BUILT = {"autoscaling", "mirror", "blueGreen", "shadow", "abTest", "recreate", "accuracy", "prometheus"}
 # The longest text that is a duration is shorter than the limit.
 NO_LONGEST = {"duration"}
 WRONG_TYPE = {"string": 7, "integer": "7", "number": "7", "boolean": "true", "array": {}, "object": []}
@@ -87,7 +92,10 @@ def grown(value: Any, size: int) -> Any:
     if isinstance(value, str):
         return value[:size] + value[-1] * (size - len(value))
     if isinstance(value, list):
-        return value[:size] + value[-1:] * (size - len(value))
+        more = value[-1:] * (size - len(value))
+        named = [item | {"name": f"x{i}"} if isinstance(item, dict) and "name" in item else item
+                 for i, item in enumerate(more)]  # fmt: skip
+        return value[:size] + named
     keys = [*value, *(f"example.org/x{i}" for i in range(size))]
     return dict.fromkeys(keys[:size], "1")
 

@@ -20,13 +20,14 @@ WRITE = (*READ, "create", "patch", "delete")
 SLUICE, APPS, GATEWAY = "sluice.dev", "apps", "gateway.networking.k8s.io"
 
 
-def the(kind: str) -> dict[str, Any]:
-    return next(item for item in OBJECTS if item["kind"] == kind)
+def the(kind: str, name: str = "sluice") -> dict[str, Any]:
+    return next(item for item in OBJECTS if (item["kind"], item["metadata"]["name"]) == (kind, name))
 
 
 NEEDED = [
     *((SLUICE, "modeldeployments", "", verb) for verb in (*READ, "patch", "update")),
     *((SLUICE, "modeldeployments", "status", verb) for verb in ("get", "patch", "update")),
+    *((SLUICE, "rolloutrecords", "", verb) for verb in ("get", "list", "create", "patch", "delete")),
     (SLUICE, "modeldeployments", "finalizers", "update"),
     *((APPS, "deployments", "", verb) for verb in WRITE),
     *((APPS, "controllerrevisions", "", verb) for verb in WRITE),

@@ -10,6 +10,7 @@ from sluice.core.observation import Unresolved
 from tests.simulation.controller import Fault, Mode
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Simulation
+from tests.simulation.store import copy
 from tests.simulation.stories import SPEC
 
 Action = Callable[[random.Random, Simulation], None]
@@ -29,7 +30,9 @@ def go_back(rng: random.Random, sim: Simulation) -> None:
 def wish(rng: random.Random, sim: Simulation) -> None:
     names = [sim.world.revision(number) for number in sim.world.versions]
     candidate = sim.world.status.get("rollout", {}).get("revision", {}).get("name")
-    sim.world.wish(rng.choice(["abort", "promote", "retry"]), candidate or rng.choice(names))
+    sim.world.wish(
+        rng.choice(["abort", "promote", "retry", "promote-full", "rollback"]), candidate or rng.choice(names)
+    )
 
 
 def scale(rng: random.Random, sim: Simulation) -> None:
@@ -64,7 +67,31 @@ def hide_pod(rng: random.Random, sim: Simulation) -> None:
 
 
 def registry(rng: random.Random, sim: Simulation) -> None:
-    sim.world.outage = Unresolved("RegistryUnreachable", "down") if rng.random() < 0.5 else None
+    outages = (Unresolved("RegistryUnreachable", "down"), Unresolved("RegistryInvalid", "answered in HTML"))
+    sim.world.outage = rng.choice((*outages, None, None))
+    sim.world.poked = True
+
+
+def flap(rng: random.Random, sim: Simulation) -> None:
+    sim.world.flapping_until = sim.world.time + rng.uniform(1, 20)
+
+
+def overload(rng: random.Random, sim: Simulation) -> None:
+    sim.world.overloaded_until = sim.world.time + rng.uniform(1, 15)
+
+
+def set_clock(rng: random.Random, sim: Simulation) -> None:
+    sim.world.skew = rng.choice([0.0, 0.0, 3600.0, -3600.0, rng.uniform(-30, 30)])
+
+
+def kill_operator(rng: random.Random, sim: Simulation) -> None:
+    sim.kill(rng.uniform(0, 15))
+
+
+def lose_node(rng: random.Random, sim: Simulation) -> None:
+    lost = rng.random() < 0.4
+    for life in sim.world.lives.values():
+        life.lost = lost
 
 
 def gateway(rng: random.Random, sim: Simulation) -> None:
@@ -83,6 +110,28 @@ def edit_route(rng: random.Random, sim: Simulation) -> None:
             sim.world.store.write(route | {"metadata": dict(route["metadata"]), "spec": spec})
 
 
+def edit_deployment(rng: random.Random, sim: Simulation) -> None:
+    for deployment in sim.world.store.of_kind("Deployment"):
+        changed = copy(deployment)
+        if rng.random() < 0.2:
+            sim.world.store.delete("Deployment", deployment["metadata"]["namespace"], deployment["metadata"]["name"])
+            continue
+        changed["spec"]["replicas"] = rng.randint(0, 4)
+        if rng.random() < 0.3:
+            changed["spec"]["template"]["spec"]["containers"][0]["image"] = "another:1"
+        sim.world.store.write(changed)
+
+
+def edit_service(rng: random.Random, sim: Simulation) -> None:
+    for service in sim.world.store.of_kind("Service"):
+        changed = copy(service)
+        if rng.random() < 0.3:
+            sim.world.store.delete("Service", service["metadata"]["namespace"], service["metadata"]["name"])
+            continue
+        changed["metadata"]["labels"][rng.choice(sorted(changed["metadata"]["labels"]))] = "mine"
+        sim.world.store.write(changed)
+
+
 def fail_write(rng: random.Random, sim: Simulation) -> None:
     api = sim.controller.api
     api.fault = Fault(api.writes + rng.randint(0, 3), rng.choice(list(Mode)))
@@ -90,7 +139,8 @@ def fail_write(rng: random.Random, sim: Simulation) -> None:
 
 ACTIONS: Mapping[Action, int] = {
     push: 5, go_back: 2, wish: 4, scale: 2, pause: 2, change_steps: 1, kill_pod: 3, restart_container: 1, hide_pod: 2,
-    registry: 1, gateway: 2, edit_route: 1, fail_write: 10,
+    registry: 2, gateway: 2, edit_route: 2, edit_deployment: 1, edit_service: 1, fail_write: 8, flap: 1, overload: 2,
+    set_clock: 2, kill_operator: 2, lose_node: 1,
 }  # fmt: skip
 
 
@@ -98,9 +148,10 @@ def heal(sim: Simulation) -> str:
     """Mend everything and ask for a version that is fine; return its number."""
     world = sim.world
     world.outage, world.gateway_delay, world.gateway_refuses = None, 0.5, ""
+    world.flapping_until, world.overloaded_until = min(world.flapping_until, world.time), 0.0
     sim.controller.api.fault = None
     for life in world.lives.values():
-        life.reachable = True
+        life.reachable, life.lost = True, False
     world.edit(replicas=2, paused=False, strategy=SPEC["strategy"])
     number = str(len(world.versions) + 1)
     world.push(number)

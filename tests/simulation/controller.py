@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
 from sluice.controller.apply import Applier
+from sluice.controller.clock import SteadyClock
 from sluice.controller.daemon import Daemon
 from sluice.controller.memory import Memory
 from sluice.controller.reconcile import Reconciler
+from sluice.controller.records import Records
 from sluice.controller.wakeups import Key, Wakeups
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import ENDPOINT_SLICES, KubeApi, Manifest, Resource
@@ -21,6 +24,8 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.world import NAME, NAMESPACE, World
 
 T = TypeVar("T")
+
+OVERLOADED = 0.6  # the share of requests that an overloaded API server refuses
 
 
 class Crash(BaseException):
@@ -57,6 +62,7 @@ class SimulatedApi(KubeApi):
     fault: Fault | None = None
     writes: int = 0
     turn: Callable[[], asyncio.Future[None]] | None = None
+    hear: Callable[[datetime], None] = lambda _: None
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         await self._my_turn()
@@ -80,12 +86,18 @@ class SimulatedApi(KubeApi):
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         await self._write(lambda: self.world.store.create(manifest))
 
+    async def replace(self, resource: Resource, manifest: Manifest) -> Manifest:
+        return await self._write(lambda: self.world.store.replace(manifest))
+
     async def delete(self, resource: Resource, namespace: str, name: str) -> None:
         await self._write(lambda: self.world.store.delete(resource.kind, namespace, name))
 
     async def _my_turn(self) -> None:
         if self.turn:
             await self.turn()
+        self.hear(self.world.now)
+        if self.world.time < self.world.overloaded_until and self.world.rng.random() < OVERLOADED:
+            raise UnavailableError("too many requests")
 
     async def _write(self, commit: Callable[[], T]) -> T:
         await self._my_turn()
@@ -114,7 +126,7 @@ class SimulatedWakeups(Wakeups):
     waiting: asyncio.Future[None] | None = None
     waits: list[float] = field(default_factory=list)
 
-    async def wait(self, key: Key, seconds: float) -> None:
+    async def wait(self, key: Key, seconds: float, least: float = 0.0) -> None:
         assert self.world
         self.waits.append(seconds)
         self.due = self.world.time + seconds
@@ -146,16 +158,19 @@ class Controller:
     bug: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.api = SimulatedApi(self.world, self.invariants, self.fault, turn=self.turn)
+        clock = SteadyClock(lambda: self.world.now, lambda: self.world.time)
+        self.api = SimulatedApi(self.world, self.invariants, self.fault, turn=self.turn, hear=clock.hear)
         self.wakeups = SimulatedWakeups(world=self.world)
         self.stop = Stop()
+        records = Records(self.api, history=3)
         self.reconciler = Reconciler(
             api=self.api,
             registry=self,
             scrape=self._scrape,
-            applier=Applier(self.api, "http://mlflow"),
+            applier=Applier(self.api, "http://mlflow", records, self._set_alias),
             server_image="server:1",
-            clock=lambda: self.world.now,
+            clock=clock,
+            records=records,
         )
         daemon = Daemon(self._look, self.api, self.wakeups)
         self.task = asyncio.get_running_loop().create_task(daemon.run(NAMESPACE, NAME, self.stop))
@@ -165,8 +180,12 @@ class Controller:
         return not self.task.done()
 
     @property
+    def killed(self) -> bool:
+        return self.task.cancelled()
+
+    @property
     def crashed(self) -> bool:
-        return self.task.done() and isinstance(self.task.exception(), Crash)
+        return self.killed or (self.task.done() and isinstance(self.task.exception(), Crash))
 
     @property
     def idle(self) -> bool:
@@ -188,12 +207,17 @@ class Controller:
 
     def raise_bugs(self) -> None:
         """Fail with whatever ended the daemon, unless it was a crash on purpose."""
+        if self.killed:
+            return
         error = self.bug or (self.task.exception() if self.task.done() else None)
         if error and not isinstance(error, Crash):
             raise error
 
     async def get(self, uri: str) -> ResolvedModel | Unresolved:
         return self.world.resolve(uri)
+
+    async def _set_alias(self, model: str, alias: str, version: str) -> Unresolved | None:
+        return self.world.set_alias(alias, version)
 
     async def _scrape(self, wanted: Iterable[Pod]) -> Scrape:
         return self.world.scrape(list(wanted))

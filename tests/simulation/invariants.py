@@ -60,7 +60,9 @@ class Invariants:
         if count is None:
             return
         arms = world.pods_of(status.rollout.revision.name), world.pods_of(status.stable.name)
-        if any(life.restarts or life.gone_at is not None or not life.reachable for arm in arms for life in arm):
+        if any(
+            life.restarts or life.gone_at is not None or not life.reachable or life.lost for arm in arms for life in arm
+        ):
             count.exact = False  # who ends takes with him what was not read yet
         total = status.rollout.evidence.total
         candidate = answered(arms[0]) - count.candidate
@@ -95,9 +97,9 @@ class Invariants:
 
     def _status(self, before: Manifest, now: Manifest) -> None:
         assert now["message"], "every state says what it waits for"
-        rejected = before.get("rejected", {}).get("revision", {}).get("name")
+        rejected = {entry["revision"]["name"] for entry in now.get("rejected", ())}
         began = now.get("rollout", {}).get("revision", {}).get("name")
-        assert not rejected or rejected != began, f"{rejected} was rejected and begins again"
+        assert began not in rejected, f"{began} was rejected and begins again"
         old = {c["type"]: c for c in before.get("conditions", ())}
         for condition in now["conditions"]:
             was = old.get(condition["type"])
@@ -122,7 +124,10 @@ class Invariants:
         self.told = [event["reason"] for event in events]
         told = Counter((event["reason"], event["message"], event["firstTimestamp"]) for event in events)
         twice = [event for event, times in told.items() if times > 1]
-        assert all(reason.startswith("Action") for reason, *_ in twice), f"only people repeat themselves: {twice}"
+        flapped = world.flapping_until > 0  # whoever moves the alias about gets the same answer twice in a second
+        assert flapped or all(reason.startswith("Action") for reason, *_ in twice), (
+            f"only people repeat themselves: {twice}"
+        )
 
 
 def weights(world: World) -> dict[str, int]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any
 
+from sluice.analysis.cells import EDGES
 from sluice.kube.api import Manifest
 from sluice.resources.naming import LABEL_REVISION
 
+WARM_UP = 10.0  # seconds in which a server does not count durations
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -34,6 +38,7 @@ class Version:
     errors: float = 0.0
     behaviour: Behaviour = Behaviour.FINE
     startup: float = 2.0
+    seconds: float = 0.02  # that each answer takes
 
     @property
     def digest(self) -> str:
@@ -56,9 +61,13 @@ class Life:
     run: int = 0
     requests: int = 0
     errors: int = 0
+    cells: dict[int, int] = field(default_factory=dict)  # answers by cell of duration
+    warm_at: float = 0.0
     answered: int = 0
     failed: int = 0
     reachable: bool = True
+    lost: bool = False  # its node does not answer
+    skew: float = 0.0  # by how much the API server's clock was ahead when it was created
     behaviour: Behaviour = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,10 +75,18 @@ class Life:
 
     @property
     def serving(self) -> bool:
-        return self.ready and self.gone_at is None
+        return self.ready and self.gone_at is None and not self.lost
 
-    def answer(self, *, error: bool) -> None:
+    @property
+    def durations(self) -> tuple[int, ...]:
+        """Answers up to each edge, as the server tells them."""
+        return tuple(accumulate(self.cells.get(cell, 0) for cell in range(len(EDGES) + 1)))
+
+    def answer(self, now: float, *, error: bool) -> None:
         """Serve one request."""
+        if not error and now >= self.warm_at:
+            cell = bisect_left(EDGES, self.version.seconds)
+            self.cells[cell] = self.cells.get(cell, 0) + 1
         self.requests += 1
         self.answered += 1
         self.errors += error
@@ -80,6 +97,7 @@ class Life:
         self.restarts += 1
         self.run += 1
         self.requests = self.errors = 0
+        self.cells = {}
         self.ready = False
 
     def grow(self, now: float) -> None:
@@ -87,7 +105,7 @@ class Life:
         if self.gone_at is not None:
             return
         if self.behaviour is Behaviour.FINE and now - self.created >= self.version.startup and not self.ready:
-            self.ready, self.loads = True, self.loads + 1
+            self.ready, self.loads, self.warm_at = True, self.loads + 1, now + WARM_UP
         if self.behaviour in (
             Behaviour.CRASH,
             Behaviour.OUT_OF_MEMORY,
@@ -107,7 +125,7 @@ def manifest(life: Life, template: Manifest, namespace: str, owner: Manifest) ->
         "namespace": namespace,
         "labels": dict(template["metadata"]["labels"]),
         "ownerReferences": [owner],
-        "creationTimestamp": (EPOCH + timedelta(seconds=int(life.created))).isoformat(),
+        "creationTimestamp": (EPOCH + timedelta(seconds=int(life.created + life.skew))).isoformat(),
     }
     return {"kind": "Pod", "metadata": meta, "spec": {}, "status": status(life)}
 

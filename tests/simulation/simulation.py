@@ -59,6 +59,7 @@ class Simulation:
     forks: list[Fork] = field(default_factory=list)
     down_until: float = 0.0
     seen: int = -1
+    rival: Controller | None = None  # another operator that does not know that it leads no more
 
     @classmethod
     def resume(cls, story: Story, fork: Fork, fault: Fault) -> Simulation:
@@ -84,7 +85,7 @@ class Simulation:
         """Do what the chapter says, and wait for what must come of it."""
         if not self.acted:
             chapter.act(self.world)
-            self.acted = True
+            self.acted = self.world.poked = True
         patience = self.world.time + PATIENCE
         while not chapter.until(self.world):
             assert self.world.time < patience, f"{chapter.title} never came; {self.world.status.get('message')}"
@@ -100,18 +101,32 @@ class Simulation:
             quiet = 0 if self.world.store.version != before else quiet + 1
 
     async def tick(self) -> None:
-        before = self.world.store.version
         self.world.step(TICK)
         self.invariants.after_step(self.world)
+        if self.controller.task.cancelling():
+            await asyncio.wait({self.controller.task})
         if not self.controller.running:
             if self.world.time < self.down_until or self.world.md is None:
                 return
             self.controller = self._start(Memory(), None)
             await self._look()
-        elif self.controller.due or self.world.store.version != max(before, self.seen) or self.world.poked:
+        elif self.controller.due or self.world.store.version != self.seen or self.world.poked:
             self.world.poked = False
             await self._look()
-        self.seen = before
+
+    def kill(self, downtime: float) -> None:
+        """End the operator between two writes, without a word; another one begins after a while."""
+        if self.controller.running:
+            self.controller.task.cancel()
+            self.down_until = self.world.time + downtime
+
+    async def overlap(self) -> None:
+        """Let another operator look too, with what it remembers from its last look."""
+        if self.rival is None or not self.rival.running:
+            self.rival = self._start(Memory(), None)
+        self.rival.wake()
+        await self.rival.settle()
+        self.rival.raise_bugs()
 
     def _start(self, memory: Memory, fault: Fault | None) -> Controller:
         return Controller(self.world, self.invariants, memory, fault)
@@ -124,6 +139,7 @@ class Simulation:
             self.controller.wake()
             await self.controller.settle()
             self.controller.raise_bugs()
+            self.seen = self.world.store.version
             if fork and self.controller.api.writes > writes:
                 fork.writes = self.controller.api.writes - writes
                 self.forks.append(fork)
@@ -163,8 +179,11 @@ def end_of(world: World) -> dict[str, Any]:
     return {
         "stable": status.get("model"),
         "candidate": status.get("candidate"),
-        "rejected": status.get("rejected", {}).get("revision", {}).get("modelVersion"),
-        "because": status.get("rejected", {}).get("reason"),
+        "rejected": [(one["revision"]["modelVersion"], one["reason"]) for one in status.get("rejected", ())],
+        "records": [
+            (one["spec"]["candidate"]["modelVersion"], one["status"]["outcome"])
+            for one in sorted(world.store.of_kind("RolloutRecord"), key=lambda it: it["spec"]["startedAt"])
+        ],
         "retired": [entry["revision"]["modelVersion"] for entry in status.get("retired", ())],
         "route": weights(world),
         "live": world.live,
@@ -172,6 +191,6 @@ def end_of(world: World) -> dict[str, Any]:
         "ready": {name: world.ready(name) for name in replicas(world)},
         "conditions": {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", ())},
         "annotations": (world.md or {}).get("metadata", {}).get("annotations"),
-        "kinds": sorted(key[0] for key in world.store.objects if key[0] not in ("Event", "Pod")),
+        "kinds": sorted(key[0] for key in world.store.objects if key[0] not in ("Event", "Pod", "RolloutRecord")),
         "pods": sorted(life.revision for life in world.lives.values() if life.serving),
     }

@@ -9,11 +9,14 @@ from typing import Any
 
 from sluice.kube.api import Manifest, Resource
 from sluice.kube.errors import ConflictError, NotFoundError, RefusedError
+from sluice.resources.naming import FIELD_MANAGER
 
 Key = tuple[str, str, str]  # kind, namespace, name
 Path = tuple[str, ...]
 
 WITH_GENERATION = ("ModelDeployment", "Deployment", "HTTPRoute")
+WITHOUT_STATUS_SUBRESOURCE = ("RolloutRecord",)
+SOMEBODY = "somebody-else"
 SET_BY_SERVER = {"resourceVersion", "uid", "generation", "creationTimestamp", "deletionTimestamp"}
 
 
@@ -26,15 +29,18 @@ class Store:
 
     objects: dict[Key, Manifest] = field(default_factory=dict)
     owned: dict[Key, set[Path]] = field(default_factory=dict)
+    taken: dict[Key, set[Path]] = field(default_factory=dict)  # applied fields that somebody else has changed since
     version: int = 0
     uids: int = 0
 
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
-        return self.objects.get((resource.kind, namespace, name))
+        key = (resource.kind, namespace, name)
+        return self._booked(key, self.objects[key]) if key in self.objects else None
 
     def select(self, resource: Resource, namespace: str, labels: str = "") -> list[Manifest]:
         wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
-        return [o for o in self.of_kind(resource.kind) if _in(o, namespace) and _labelled(o, wanted)]
+        found = [o for o in self.of_kind(resource.kind) if _in(o, namespace) and _labelled(o, wanted)]
+        return [self._booked(key_of(o), o) for o in found]
 
     def of_kind(self, kind: str) -> list[Manifest]:
         return [value for key, value in self.objects.items() if key[0] == kind]
@@ -56,7 +62,7 @@ class Store:
             k: v for k, v in manifest.items() if k != "metadata"
         }
         merged = copy(live or {})
-        self._own(key, merged, named, status=False)
+        self._own(key, merged, named, status=None if key[0] in WITHOUT_STATUS_SUBRESOURCE else False)
         if live and key[0] == "ControllerRevision" and merged["data"] != live["data"]:
             raise RefusedError("data is immutable")
         self._put(key, merged)
@@ -75,6 +81,16 @@ class Store:
         self._put(key, merged)
         return self.objects[key]
 
+    def replace(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
+        live = self.objects.get(key)
+        if live is None:
+            raise NotFoundError(f"{key} is not there")
+        self._precondition(live, manifest["metadata"])
+        kept = {k: v for k, v in live["metadata"].items() if k in SET_BY_SERVER}
+        self._put(key, manifest | {"metadata": manifest["metadata"] | kept})
+        return self.objects[key]
+
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
         key = (resource.kind, namespace, name)
         live = self.objects.get(key)
@@ -83,11 +99,17 @@ class Store:
         self._precondition(live, patch.get("metadata", {}))
         merged = _merge(copy(live), copy(patch))
         merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-        self._put(key, merged)
+        self.write(merged)
 
     def write(self, changed: Manifest) -> None:
-        """Store an object that a controller of the world has changed."""
-        self._put(key_of(changed), changed)
+        """Store an object that somebody else than the one field manager has changed."""
+        key = key_of(changed)
+        if key in self.owned and key in self.objects:
+            live = self.objects[key]
+            theirs = {path for path in self.owned[key] if path[0] != "status" and _at(changed, path) != _at(live, path)}
+            self.owned[key] = self.owned[key] - theirs
+            self.taken[key] = self.taken.get(key, set()) | theirs
+        self._put(key, changed)
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
         """Delete an object and what it owns; with a finalizer it stays, marked."""
@@ -100,6 +122,7 @@ class Store:
             return
         del self.objects[key]
         self.owned.pop(key, None)
+        self.taken.pop(key, None)
         for child in [o for o in self.objects.values() if live["metadata"]["uid"] in _owners(o)]:
             self.delete(*key_of(child))
 
@@ -118,7 +141,7 @@ class Store:
             meta["uid"], meta["generation"] = f"uid-{self.uids}", 1
         elif manifest == live:
             return
-        elif manifest.get("spec") != live.get("spec"):
+        elif key[0] in WITH_GENERATION and manifest.get("spec") != live.get("spec"):
             meta["generation"] = live["metadata"]["generation"] + 1
         if key[0] not in WITH_GENERATION:
             meta.pop("generation", None)
@@ -131,13 +154,24 @@ class Store:
         if wanted is not None and (live is None or live["metadata"]["resourceVersion"] != wanted):
             raise ConflictError(f"{meta.get('name')} was modified")
 
-    def _own(self, key: Key, merged: Manifest, named: Manifest, *, status: bool) -> None:
-        before = {path for path in self.owned.get(key, set()) if (path[0] == "status") is status}
+    def _own(self, key: Key, merged: Manifest, named: Manifest, *, status: bool | None) -> None:
+        """Take over the named fields; `status`: whether these are the status; None: it is a field like others."""
+        owned = self.owned.get(key, set())
+        before = {path for path in owned if status is None or (path[0] == "status") is status}
         now = set(_leaves(named))
         for path in before - now:
             _remove(merged, path)
         _merge(merged, copy(named))
         self.owned[key] = (self.owned.get(key, set()) - before) | now
+        self.taken[key] = self.taken.get(key, set()) - now
+
+    def _booked(self, key: Key, live: Manifest) -> Manifest:
+        """Show who manages which fields, as far as anybody but the one field manager does."""
+        if not self.taken.get(key):
+            return live
+        books = ((FIELD_MANAGER, self.owned[key]), (SOMEBODY, self.taken[key]))
+        fields = [{"manager": manager, "fieldsV1": _tree(paths)} for manager, paths in books]
+        return live | {"metadata": live["metadata"] | {"managedFields": fields}}
 
 
 def key_of(manifest: Manifest) -> Key:
@@ -171,6 +205,21 @@ def _labelled(manifest: Manifest, wanted: dict[str, str]) -> bool:
 
 def _owners(manifest: Manifest) -> set[str]:
     return {owner["uid"] for owner in manifest["metadata"].get("ownerReferences", ())}
+
+
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _tree(paths: set[Path]) -> Manifest:
+    tree: Manifest = {}
+    for path in paths:
+        node = tree
+        for key in path:
+            node = node.setdefault(f"f:{key}", {})
+    return tree
 
 
 def _leaves(value: Manifest, at: Path = ()) -> Iterator[Path]:

@@ -32,6 +32,11 @@ SPEC: Manifest = {
 }
 
 
+LATENCY: Manifest = {
+    "metrics": [{"name": "errors", "errorRate": {}}, {"name": "latency", "latency": {"marginAbsolute": 0.05}}]
+}
+
+
 def install(number: str) -> Callable[[World], None]:
     def act(world: World) -> None:
         world.push(number)
@@ -40,8 +45,10 @@ def install(number: str) -> Callable[[World], None]:
     return act
 
 
-def push(number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE) -> Callable[[World], None]:
-    return lambda world: world.push(number, errors=errors, behaviour=behaviour)
+def push(
+    number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE, seconds: float = 0.02
+) -> Callable[[World], None]:
+    return lambda world: world.push(number, errors=errors, behaviour=behaviour, seconds=seconds)
 
 
 def serves(number: str) -> Callable[[World], bool]:
@@ -59,8 +66,11 @@ def weight(number: str, least: int) -> Callable[[World], bool]:
 
 def rejected(number: str) -> Callable[[World], bool]:
     def until(world: World) -> bool:
-        return world.status.get("rejected", {}).get("revision", {}).get("modelVersion") == number and (
-            sum(world.live.get(world.revision(n), 0) for n in world.versions if n != number) == 100
+        rejected = [entry["revision"]["modelVersion"] for entry in world.status.get("rejected", ())]
+        return (
+            number in rejected
+            and "rollout" not in world.status
+            and (sum(world.live.get(world.revision(n), 0) for n in world.versions if n != number) == 100)
         )
 
     return until
@@ -90,8 +100,19 @@ def registry_is_back(world: World) -> None:
     world.outage, world.poked = None, True
 
 
+WITH_ALIAS = {"uri": "models:/penguins@champion", "promotedAlias": "live"}
+
+
+def names(alias: str, number: str) -> Callable[[World], bool]:
+    return lambda world: world.aliases.get(alias) == number
+
+
+def says(*words: str) -> Callable[[World], bool]:
+    return lambda world: all(word in world.status.get("message", "") for word in words)
+
+
 def gone(world: World) -> bool:
-    return world.md is None and {key[0] for key in world.store.objects} <= {"Event", "Gateway"}
+    return world.md is None and {key[0] for key in world.store.objects} <= {"Event", "Gateway", "RolloutRecord"}
 
 
 def mended(number: str) -> Callable[[World], None]:
@@ -112,6 +133,10 @@ def both(*conditions: Callable[[World], bool]) -> Callable[[World], bool]:
 STORIES: Mapping[str, tuple[Chapter, ...]] = {
     "promoted": (Chapter(push("2"), serves("2"), "2 is promoted"),),
     "harmful": (Chapter(push("2", errors=0.5), rejected("2"), "2 is rolled back"),),
+    "slow": (
+        Chapter(lambda world: world.edit(analysis=LATENCY), serves("1"), "latency counts"),
+        Chapter(push("2", seconds=0.3), rejected("2"), "2 is rolled back"),
+    ),
     "crashing": (Chapter(push("2", behaviour=Behaviour.CRASH), rejected("2"), "2 is rolled back"),),
     "wrong digest": (Chapter(push("2", behaviour=Behaviour.WRONG_DIGEST), rejected("2"), "2 is rolled back"),),
     "aborted": (
@@ -138,6 +163,23 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
     "tried again": (
         Chapter(push("2", errors=0.5), rejected("2"), "2 is rolled back"),
         Chapter(mended("2"), both(serves("2"), answered_wish), "2 is promoted"),
+    ),
+    "gone back": (
+        Chapter(push("2"), serves("2"), "2 is promoted"),
+        Chapter(wish("rollback", "1"), both(serves("1"), answered_wish), "1 is back"),
+    ),
+    "promoted by a person": (
+        Chapter(edit(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}}), serves("1"), "steps"),
+        Chapter(push("2"), says("until somebody promotes"), "2 waits for a person"),
+        Chapter(wish("promote", "2"), both(serves("2"), answered_wish), "2 is promoted"),
+    ),
+    "steps skipped": (
+        Chapter(push("2"), weight("2", 20), "2 has traffic"),
+        Chapter(wish("promote-full", "2"), both(serves("2"), answered_wish), "2 is promoted"),
+    ),
+    "written back": (
+        Chapter(edit(model=WITH_ALIAS), names("live", "1"), "1 is live"),
+        Chapter(push("2"), both(serves("2"), names("live", "2")), "2 is live"),
     ),
     "registry down": (
         Chapter(push("2"), weight("2", 20), "2 has traffic"),

@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from tests.simulation.chaos import ACTIONS, heal
+from tests.simulation.chaos import ACTIONS, go_back, heal
 from tests.simulation.simulation import Simulation
 from tests.simulation.stories import SPEC, serves
 from tests.simulation.world import World
@@ -19,6 +19,7 @@ from tests.simulation.world import World
 TROUBLED_TICKS = 70
 PATIENCE_TICKS = 400
 BATCH = 20
+OVERLAPS = 0.05
 
 
 async def live_through(seed: int) -> None:
@@ -31,7 +32,11 @@ async def live_through(seed: int) -> None:
         if rng.random() < 0.25:
             action = rng.choices(list(ACTIONS), list(ACTIONS.values()))[0]
             action(rng, sim)
+        if sim.world.time < sim.world.flapping_until:
+            go_back(rng, sim)
         await sim.tick()
+        if rng.random() < OVERLAPS:  # after the kubelets have told of what was done to their pods
+            await sim.overlap()
     number = heal(sim)
     for _ in range(PATIENCE_TICKS):
         await sim.tick()

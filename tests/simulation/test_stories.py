@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.invariants import answered
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, installed
-from tests.simulation.stories import SPEC, push, rejected, serves, weight, wish
+from tests.simulation.stories import LATENCY, SPEC, push, rejected, says, serves, weight, wish
 from tests.simulation.world import World
 
 Condition = Callable[[World], bool]
@@ -48,10 +48,6 @@ def rollout() -> Rollout:
 
 def nothing(world: World) -> None:
     pass
-
-
-def says(*words: str) -> Condition:
-    return lambda world: all(word in world.status.get("message", "") for word in words)
 
 
 async def test_promotion_keeps_the_pods_and_loads_each_model_once(rollout: Rollout) -> None:
@@ -95,7 +91,7 @@ async def test_a_dead_version_is_off_traffic_within_seconds(rollout: Rollout) ->
 )
 async def test_a_version_that_can_not_run_gets_no_request(rollout: Rollout, behaviour: Behaviour, because: str) -> None:
     await rollout.tell(push("2", behaviour=behaviour), rejected("2"))
-    assert rollout.world.status["rejected"]["reason"] == because
+    assert rollout.world.status["rejected"][-1]["reason"] == because
     assert answered(rollout.world.pods_of(rollout.world.revision("2"))) == 0
     await rollout.wait(60)
     assert rollout.simulation.invariants.told.count("RolloutStarted") == 1, "not tried again by itself"
@@ -212,3 +208,23 @@ async def test_an_unresolved_registry_at_the_first_install_is_said_and_waited_fo
     rollout = Rollout(Simulation(()))
     await rollout.tell(lambda world: world.submit(SPEC), says("there is no models:/penguins@champion"))
     await rollout.tell(push("1"), serves("1"))
+
+
+async def test_a_slow_version_is_rolled_back_for_being_slow(rollout: Rollout) -> None:
+    await rollout.tell(lambda world: world.edit(analysis=LATENCY), serves("1"))
+    await rollout.tell(push("2", seconds=0.3), rejected("2"))
+    assert "slower: 100 % of the candidate's answers took longer than 1.2 x 22 ms" in rollout.message
+    assert "0 % of stable's longer than" in rollout.message
+    assert sum(life.failed for life in rollout.world.lives.values()) == 0
+
+
+async def test_without_the_metric_a_slow_version_is_promoted(rollout: Rollout) -> None:
+    await rollout.tell(push("2", seconds=0.3), serves("2"))
+
+
+async def test_a_version_within_the_margin_is_promoted_with_the_metric(rollout: Rollout) -> None:
+    await rollout.tell(lambda world: world.edit(analysis=LATENCY), serves("1"))
+    await rollout.tell(push("2", seconds=0.022), weight("2", 20))
+    await rollout.wait(3)
+    assert "no durations of the candidate yet" in rollout.message
+    await rollout.tell(nothing, serves("2"))

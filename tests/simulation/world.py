@@ -38,6 +38,9 @@ class World:
     live: dict[str, int] = field(default_factory=dict)  # by revision, percent, as the gateway does it now
     unserved: int = 0
     poked: bool = False  # something changed outside of Kubernetes
+    skew: float = 0.0  # seconds that the API server's clock is ahead
+    overloaded_until: float = 0.0  # the API server refuses most requests until then
+    flapping_until: float = 0.0  # somebody moves the alias about until then
     taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
 
     def __post_init__(self) -> None:
@@ -45,15 +48,22 @@ class World:
 
     @property
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self.time)
+        """What the API server's clock shows."""
+        return EPOCH + timedelta(seconds=self.time + self.skew)
 
     # --- what people and clients do -------------------------------------------------------------------------------
 
     def push(
-        self, number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE, alias: bool = True
+        self,
+        number: str,
+        *,
+        errors: float = 0.0,
+        behaviour: Behaviour = Behaviour.FINE,
+        seconds: float = 0.02,
+        alias: bool = True,
     ) -> None:
         """Register a model version, and by default move the alias to it."""
-        self.versions[number] = Version(number, errors, behaviour)
+        self.versions[number] = Version(number, errors, behaviour, seconds=seconds)
         self.poked = True
         if alias:
             self.aliases["champion"] = number
@@ -127,12 +137,17 @@ class World:
             return Unresolved("AliasNotFound", f"there is no {uri}")
         return ResolvedModel(NAME, self.versions[number].number, self.versions[number].digest)
 
+    def set_alias(self, alias: str, version: str) -> Unresolved | None:
+        if self.outage is None:
+            self.aliases[alias] = version
+        return self.outage
+
     def scrape(self, wanted: list[Pod]) -> Scrape:
         counters, unreachable = {}, {}
         for pod in wanted:
             life = self.lives[pod.uid]
             if life.reachable:
-                counters[pod.uid] = Counters(str(life.run), life.requests, life.errors)
+                counters[pod.uid] = Counters(str(life.run), life.requests, life.errors, life.durations)
             else:
                 unreachable[pod.uid] = "timeout"
         return Scrape(counters, unreachable)
@@ -153,7 +168,7 @@ class World:
         for name in self.rng.choices(list(self.live), list(self.live.values()), k=round(self.rate * seconds)):
             if ready := serving[name]:
                 life = ready[int(random() * len(ready))]
-                life.answer(error=random() < life.version.errors)
+                life.answer(self.time, error=random() < life.version.errors)
             else:
                 self.unserved += 1
 
@@ -172,7 +187,7 @@ class World:
         template = deployment["spec"]["template"]
         number = template["metadata"]["annotations"][ANNOTATION_MODEL].partition("/")[2]
         owner = {"kind": "Deployment", "name": deployment["metadata"]["name"], "uid": deployment["metadata"]["uid"]}
-        life = Life(f"{revision}-{self.store.uids}", "", revision, self.versions[number], self.time)
+        life = Life(f"{revision}-{self.store.uids}", "", revision, self.versions[number], self.time, skew=self.skew)
         life.uid = self.store.create(pods.manifest(life, template, namespace, owner))["metadata"]["uid"]
         self.lives[life.uid] = life
 

@@ -23,10 +23,16 @@ def helm() -> str:
     return found
 
 
+def objects(helm: str, *arguments: str) -> list[dict[str, Any]]:
+    return [item for item in yaml.safe_load_all(manifests.render(helm, *URI, *arguments)) if item]
+
+
 def rendered(helm: str, kind: str, *arguments: str) -> dict[str, Any]:
-    objects = yaml.safe_load_all(manifests.render(helm, *URI, *arguments))
-    found: dict[str, Any] = next(item for item in objects if item["kind"] == kind)
-    return found
+    return next(item for item in objects(helm, *arguments) if item["kind"] == kind)
+
+
+def is_hook(item: dict[str, Any]) -> bool:
+    return "helm.sh/hook" in item["metadata"].get("annotations", {})
 
 
 def pod(helm: str, *arguments: str) -> dict[str, Any]:
@@ -51,8 +57,16 @@ def test_helm_lint_finds_nothing(helm: str) -> None:
     assert "[WARNING]" not in run.stdout
 
 
-def test_helm_does_not_change_the_crd(helm: str) -> None:
-    assert rendered(helm, "CustomResourceDefinition") == yaml.safe_load(manifests.chart_crd())
+def test_helm_does_not_change_the_crds(helm: str) -> None:
+    found = [item for item in objects(helm) if item["kind"] == "CustomResourceDefinition"]
+    plain = list(yaml.safe_load_all((manifests.ROOT / "manifests" / "crd.yaml").read_text()))
+    assert [item["spec"] for item in found] == [item["spec"] for item in plain]
+
+
+def test_crds_may_be_somebody_elses(helm: str) -> None:
+    kinds = {item["kind"] for item in objects(helm, "--set", "crds.install=false")}
+    assert "CustomResourceDefinition" not in kinds
+    assert "Deployment" in kinds
 
 
 @pytest.mark.parametrize(
@@ -66,9 +80,18 @@ def test_helm_does_not_change_the_crd(helm: str) -> None:
         ("image.pullPolicy=Sometimes", "'/image/pullPolicy': value must be one of"),
         ("image.repository=", "'/image/repository': minLength"),
         ("image.tag=12345", "'/image/tag': got number, want string"),
-        ("replicas=2", "additional properties 'replicas' not allowed"),
+        ("replicas=two", "'/replicas': got string, want integer"),
+        ("replicas=-1", "'/replicas': minimum: got -1, want 0"),
+        ("replica=2", "additional properties 'replica' not allowed"),
         ("mlflow.uri=http://x", "'/mlflow': additional properties 'uri' not allowed"),
         ("tolerations=all", "'/tolerations': got string, want array"),
+        ("watchNamespaces=all", "'/watchNamespaces': got string, want array"),
+        ("watchNamespaces={Not_A_Name}", "'/watchNamespaces/0': 'Not_A_Name' does not match pattern"),
+        ("watchNamespaces={a,a}", "'/watchNamespaces': items at 0 and 1 are equal"),
+        ("networkPolicy.apiServerPorts={https}", "'/networkPolicy/apiServerPorts/0': got string, want integer"),
+        ("networkPolicy.enabled=maybe", "'/networkPolicy/enabled': got string, want boolean"),
+        ("crds.install=no", "'/crds/install': got string, want boolean"),
+        ("imagePullSecrets={registry}", "'/imagePullSecrets/0': got string, want object"),
         ("serviceAccount.name=x", "'/serviceAccount': additional properties 'name' not allowed"),
     ],
 )
@@ -114,12 +137,32 @@ def test_values_reach_the_pod(helm: str) -> None:
     assert account["metadata"]["annotations"] == {"role": "x"}
 
 
+def test_two_operators_stand_by_for_each_other(helm: str) -> None:
+    deployment = rendered(helm, "Deployment")["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert rendered(helm, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    with pytest.raises(StopIteration):
+        rendered(helm, "PodDisruptionBudget", "--set", "replicas=1")
+
+
+def test_leases_are_written_in_its_own_namespace_only(helm: str) -> None:
+    role = rendered(helm, "Role")
+    name = environment(helm)["SLUICE_LEASE_NAME"]
+    assert role["metadata"]["namespace"] == environment(helm)["SLUICE_LEASE_NAMESPACE"] == manifests.NAMESPACE
+    assert [(rule.get("resourceNames"), rule["verbs"]) for rule in role["rules"]] == [
+        ([name], ["get", "update"]), (None, ["create"]),
+    ]  # fmt: skip
+    groups = [group for rule in rendered(helm, "ClusterRole")["rules"] for group in rule["apiGroups"]]
+    assert "coordination.k8s.io" not in groups
+
+
 def test_a_new_chart_version_alone_restarts_no_operator(helm: str) -> None:
     assert set(pod(helm)["metadata"]["labels"]) == {f"app.kubernetes.io/{x}" for x in ("name", "instance", "component")}
 
 
 def test_the_release_names_the_objects(helm: str) -> None:
     command = [helm, "template", "prod", str(manifests.CHART), *URI, "--kube-version", "1.35.0", "--namespace", "x"]
-    objects = yaml.safe_load_all(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    names = {item["metadata"]["name"] for item in objects if item["kind"] != "CustomResourceDefinition"}
-    assert names == {"prod-sluice"}
+    found = yaml.safe_load_all(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    names = {item["metadata"]["name"] for item in found if item["kind"] != "CustomResourceDefinition"}
+    assert all(name == "prod-sluice" or name.startswith("prod-sluice-") for name in names)

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from sluice.api.status import ModelDeploymentStatus
 from sluice.controller.apply import Applier
 from sluice.controller.memory import Memory
+from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.reconcile import Reconciler
+from sluice.controller.records import Records
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import Manifest, Resource
 from sluice.kube.errors import KubeError, NotFoundError, RefusedError, UnavailableError
@@ -56,14 +59,17 @@ class Bench:
     world: World
     api: FailingApi
     memory: Memory = field(default_factory=Memory)
+    observer: Observer = NOBODY
 
     async def look(self) -> float | None:
         async def scrape(pods: Any) -> Scrape:
             found: list[Pod] = list(pods)
             return self.world.scrape(found)
 
+        records = Records(self.api)
         reconcile = Reconciler(
-            api=self.api, registry=Resolver(self.world), scrape=scrape, applier=Applier(self.api, "http://mlflow"),
+            api=self.api, registry=Resolver(self.world), scrape=scrape, records=records,
+            applier=Applier(self.api, "http://mlflow", records, nobody_sets, self.observer),
             server_image="server:1", clock=lambda: self.world.now,
         )  # fmt: skip
         return await reconcile(NAMESPACE, NAME, self.memory)
@@ -138,10 +144,15 @@ async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
     bench.api.written.clear()
     upgraded = Reconciler(
         api=bench.api, registry=Resolver(bench.world), scrape=no_counts, server_image="server:2",
-        applier=Applier(bench.api, "http://another"), clock=lambda: bench.world.now,
+        applier=Applier(bench.api, "http://another", Records(bench.api), nobody_sets),
+        records=Records(bench.api), clock=lambda: bench.world.now,
     )  # fmt: skip
     await upgraded(NAMESPACE, NAME, Memory())
     assert bench.world.store.of_kind("Deployment")[0]["metadata"]["generation"] == generation
+
+
+async def nobody_sets(model: str, alias: str, version: str) -> Unresolved | None:
+    raise AssertionError("no alias is to be set")
 
 
 async def no_counts(pods: Any) -> Scrape:
@@ -154,7 +165,8 @@ async def test_facts_come_first_then_traffic_then_pods(bench: Bench) -> None:
     bench.world.wish("abort", bench.world.revision("2"))
     bench.api.written.clear()
     await bench.look()
-    assert bench.api.written[:2] == [("status", "ModelDeployment"), ("apply", "HTTPRoute")]
+    kept, stored = ("apply", "RolloutRecord"), ("status", "ModelDeployment")
+    assert bench.api.written[:3] == [kept, stored, ("apply", "HTTPRoute")]
     assert weights(bench.world) == {bench.world.revision("1"): 100}
 
 
@@ -174,7 +186,7 @@ async def test_nothing_follows_a_status_that_was_not_stored(bench: Bench) -> Non
     bench.api.failing["ModelDeployment"] = UnavailableError("no")
     with pytest.raises(UnavailableError):
         await bench.look()
-    assert bench.api.written == []
+    assert bench.api.written == [("apply", "RolloutRecord")]
 
 
 async def test_events_that_could_not_be_told_are_told_later_once(bench: Bench) -> None:
@@ -218,3 +230,36 @@ async def test_an_object_that_is_going_is_left_alone(bench: Bench) -> None:
     bench.world.delete()
     assert await bench.look() is None
     assert bench.api.written == []
+
+
+@dataclass
+class Witness(Observer):
+    """Notes which rollouts were seen to begin and to end, and how things stand."""
+
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    last: str = ""
+
+    def stored(self, namespace: str, name: str, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+        change = candidate_of(before), candidate_of(after)
+        if change[0] != change[1]:
+            self.changes.append(change)
+
+    def stands(self, namespace: str, name: str, status: ModelDeploymentStatus) -> None:
+        self.last = candidate_of(status)
+
+
+def candidate_of(status: ModelDeploymentStatus) -> str:
+    return status.rollout.revision.model_version if status.rollout else ""
+
+
+async def test_whoever_counts_along_is_told_of_each_change_once_and_after_a_restart_how_things_stand(
+    bench: Bench,
+) -> None:
+    bench.observer = witness = Witness()
+    bench.world.push("2")
+    await bench.until(lambda world: world.status["candidate"] == f"{NAME}/2")
+    restarted = Bench(bench.world, bench.api, observer=Witness())
+    await restarted.look()
+    assert restarted.observer == Witness(last="2")
+    await bench.until(lambda world: world.status["model"] == f"{NAME}/2")
+    assert witness == Witness([("", "2"), ("2", "")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import ValidationError
 from sluice.api.spec import parse_spec
-from sluice.controller.daemon import BACKOFF_SECONDS, CONFLICT_SECONDS, INVALID_SECONDS, Daemon
+from sluice.controller.daemon import BACKOFF_SECONDS, CONFLICT_SECONDS, FIRST_LOOKS, INVALID_SECONDS, Daemon
 from sluice.controller.memory import Memory
 from sluice.controller.wakeups import Key, Wakeups
 from sluice.kube.errors import ConflictError, KubeError, NotFoundError, RefusedError, UnavailableError
@@ -28,8 +29,8 @@ class Waits(Wakeups):
     noted: list[float] = field(default_factory=list)
     most: int = 0
 
-    async def wait(self, key: Key, seconds: float) -> None:
-        self.noted.append(seconds)
+    async def wait(self, key: Key, seconds: float, least: float = 0.0) -> None:
+        self.noted.append(max(seconds, least))
         self.stop.set = len(self.noted) >= self.most
 
 
@@ -114,3 +115,37 @@ async def test_who_is_stopped_does_not_look() -> None:
     script = Script([])
     await Daemon(script, SimulatedApi(World(), Invariants()), wakeups).run(NAMESPACE, NAME, wakeups.stop)
     assert script.memories == []
+
+
+def told_to_wait(seconds: float) -> UnavailableError:
+    error = UnavailableError("too many requests")
+    error.retry_after = seconds
+    return error
+
+
+async def test_an_overloaded_api_server_is_left_alone_as_long_as_it_asks_for_but_not_for_ever() -> None:
+    assert await waits(told_to_wait(3), told_to_wait(0), told_to_wait(86400)) == [3, BACKOFF_SECONDS[1], 30]
+
+
+async def test_first_looks_wait_for_their_turn_unless_a_rollout_is_going_on() -> None:
+    release, at_work = asyncio.Event(), set()
+
+    async def look(namespace: str, name: str, memory: Memory) -> float:
+        at_work.add(name)
+        await release.wait()
+        return 100_000.0
+
+    daemon = Daemon(look, SimulatedApi(World(), Invariants()), Wakeups())
+    names = [f"m-{number}" for number in range(FIRST_LOOKS + 5)]
+    tasks = [asyncio.create_task(daemon.run(NAMESPACE, name, Stop(), urgent=False)) for name in names]
+    tasks.append(asyncio.create_task(daemon.run(NAMESPACE, "rollout", Stop(), urgent=True)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert at_work == {*names[:FIRST_LOOKS], "rollout"}
+    release.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert at_work == {*names, "rollout"}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

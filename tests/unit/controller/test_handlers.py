@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import inspect
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import kopf
 import pytest
+from sluice.api.spec import ModelSource
 from sluice.controller.daemon import Daemon
 from sluice.controller.handlers import FINALIZER, Handlers, configure, register
 from sluice.controller.memory import Memory
@@ -85,15 +88,22 @@ async def test_the_daemon_ends_at_once_and_takes_the_route_only_with_the_resourc
 
 async def test_a_change_follows_the_new_uri_and_wakes(handlers: Handlers) -> None:
     event = handlers.wakeups.add(KEY)
-    handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
     assert event.is_set()
     assert SPEC["model"]["uri"] in handlers.watch._followers
 
 
+async def test_a_digest_in_the_spec_is_part_of_what_is_followed(handlers: Handlers) -> None:
+    handlers.wakeups.add(KEY)
+    digest = "sha256:" + "0a" * 32
+    await handlers.changed(NAMESPACE, NAME, {"model": {"uri": "s3://bucket/penguins", "digest": digest}}, "MODIFIED")
+    assert list(handlers.watch._followers) == [ModelSource(uri="s3://bucket/penguins", digest=digest).reference]
+
+
 async def test_an_object_that_is_gone_is_not_followed(handlers: Handlers) -> None:
     """The last events come when the daemon has ended, and must not follow the URI for ever."""
-    handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
-    handlers.changed(NAMESPACE, NAME, SPEC, "DELETED")
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
+    await handlers.changed(NAMESPACE, NAME, SPEC, "DELETED")
     assert handlers.watch._followers == {}
 
 
@@ -104,7 +114,7 @@ async def test_an_object_that_is_gone_is_not_followed(handlers: Handlers) -> Non
 )
 async def test_a_child_wakes_its_owner(handlers: Handlers, labels: dict[str, str], woken: bool) -> None:
     event = handlers.wakeups.add(KEY)
-    handlers.child_changed(NAMESPACE, labels)
+    await handlers.child_changed(NAMESPACE, labels)
     assert event.is_set() is woken
 
 
@@ -114,3 +124,86 @@ def test_everything_is_registered_explicitly(handlers: Handlers) -> None:
     configure(settings)
     assert settings.persistence.finalizer == FINALIZER
     assert not settings.posting.enabled
+
+
+def test_who_watches_some_namespaces_reads_nothing_of_the_whole_cluster() -> None:
+    everywhere, some = kopf.OperatorSettings(), kopf.OperatorSettings()
+    configure(everywhere)
+    configure(some, namespaced=True)
+    assert (everywhere.scanning.disabled, some.scanning.disabled) == (False, True)
+
+
+async def test_the_first_look_waits_for_the_finalizer(handlers: Handlers) -> None:
+    looked = asyncio.Event()
+
+    async def noted(namespace: str, name: str, memory: Memory) -> float:
+        looked.set()
+        return 100_000.0
+
+    handlers = replace(handlers, daemon=replace(handlers.daemon, reconcile=noted))
+    stopped, meta = Stopped(), dict[str, list[str]]()
+    task = asyncio.create_task(handlers.live(NAMESPACE, NAME, stopped, meta=meta))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not looked.is_set()
+    meta["finalizers"] = [FINALIZER]
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
+    await looked.wait()
+    stopped.stop(kopf.DaemonStoppingReason.OPERATOR_EXITING)
+    await task
+
+
+async def test_our_own_write_wakes_nobody(handlers: Handlers) -> None:
+    event, meta = handlers.wakeups.add(KEY), {"resourceVersion": "7"}
+    stored = {"metadata": meta}
+    handlers.echoes.wrote({"kind": "Deployment", "metadata": {}}, stored)
+    await handlers.child_changed(NAMESPACE, {"sluice.dev/model-deployment": NAME}, meta=meta)
+    handlers.echoes.wrote({"kind": "ModelDeployment", "metadata": {"resourceVersion": "6"}}, stored)
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED", meta=meta)
+    assert not event.is_set()
+    assert SPEC["model"]["uri"] in handlers.watch._followers, "it is followed all the same"
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED", meta={"resourceVersion": "8"})
+    assert event.is_set()
+
+
+@pytest.mark.parametrize(
+    ("change", "woken"),
+    [
+        ({"status": {"observedGeneration": 1}}, False),
+        ({"meta": {"generation": 2}}, True),
+        ({"labels": {"sluice.dev/model-deployment": NAME, "more": "x"}}, True),
+        ({"status": {"replicas": 1}}, True),
+        ({"spec": {"replicas": 1}}, True),
+        ({"status": {"conditions": [{"type": "ReplicaFailure"}]}}, True),
+        ({"type": "DELETED"}, True),
+    ],
+    ids=["its status", "its spec", "its labels", "a pod is left", "scaled up", "can't make pods", "deleted"],
+)
+async def test_the_status_of_a_deployment_without_pods_wakes_nobody(
+    handlers: Handlers, change: dict[str, Any], woken: bool
+) -> None:
+    seen: dict[str, Any] = {
+        "uid": "u", "namespace": NAMESPACE, "labels": {"sluice.dev/model-deployment": NAME}, "meta": {"generation": 1},
+        "spec": {"replicas": 0}, "status": {}, "type": "ADDED",
+    }  # fmt: skip
+    event = handlers.wakeups.add(KEY)
+    await handlers.deployment_changed(**seen)
+    assert event.is_set(), "the first sight of it is news"
+    event.clear()
+    await handlers.deployment_changed(**(seen | {"type": "MODIFIED"} | change))
+    assert event.is_set() is woken
+
+
+async def test_what_kopf_keeps_of_an_object_is_without_its_managed_fields(handlers: Handlers) -> None:
+    event: dict[str, Any] = {"type": "MODIFIED", "object": {"metadata": {"name": NAME, "managedFields": [{}]}}}
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED", event=event)
+    assert event["object"]["metadata"] == {"name": NAME}
+
+
+def test_kopf_runs_no_handler_in_a_thread(handlers: Handlers) -> None:
+    """An event that is set in another thread wakes the loop only when something else does."""
+    registry = kopf.OperatorRegistry()
+    register(registry, handlers)
+    found = [*registry._watching.get_all_handlers(), *registry._spawning.get_all_handlers()]
+    assert len(found) == 6
+    assert all(inspect.iscoroutinefunction(handler.fn) for handler in found)

@@ -98,12 +98,44 @@ def test_an_event_is_not_told_when_its_status_was_not_stored() -> None:
     assert memory.untold == []
 
 
+MANIFEST: dict[str, Any] = {"metadata": {"name": "m-a", "labels": {"a": "b"}}, "spec": {"replicas": 1}}
+KEY = ("Deployment", "m-a")
+
+
+def live(version: str, generation: int | None = None, **meta: Any) -> dict[str, Any]:
+    numbers = {"resourceVersion": version} | ({"generation": generation} if generation else {})
+    return MANIFEST | {"metadata": MANIFEST["metadata"] | numbers | meta}
+
+
 def test_an_object_is_as_it_should_be_only_while_its_version_is_the_one_we_made() -> None:
-    memory, manifest, key = Memory(), {"a": 1}, ("Deployment", "m-a")
-    live = {"metadata": {"resourceVersion": "7"}}
-    assert not memory.is_applied(key, manifest, live)
-    memory.applied[key] = (manifest, "7")
-    assert memory.is_applied(key, manifest, live)
-    assert not memory.is_applied(key, manifest, {"metadata": {"resourceVersion": "8"}})
-    assert not memory.is_applied(key, {"a": 2}, live)
-    assert not memory.is_applied(key, manifest, None)
+    memory = Memory()
+    assert not memory.is_applied(KEY, MANIFEST, live("7"))
+    memory.applies(KEY, MANIFEST, live("7"))
+    assert memory.is_applied(KEY, MANIFEST, live("7"))
+    assert not memory.is_applied(KEY, MANIFEST, live("8"))
+    assert not memory.is_applied(KEY, MANIFEST | {"spec": {"replicas": 2}}, live("7"))
+    assert not memory.is_applied(KEY, MANIFEST, None)
+
+
+def test_a_status_that_others_write_asks_for_no_other_apply_but_every_edit_does() -> None:
+    memory = Memory()
+    memory.applies(KEY, MANIFEST, live("7", 1))
+    assert memory.is_applied(KEY, MANIFEST, live("8", 1, labels={"a": "b", "more": "x"}))
+    assert not memory.is_applied(KEY, MANIFEST, live("8", 2))
+    assert not memory.is_applied(KEY, MANIFEST, live("8", 1, labels={"a": "c"}))
+    assert not memory.is_applied(KEY, MANIFEST, live("8", 1, labels=None))
+
+
+def test_a_stored_status_is_told_once_with_the_one_before_also_when_its_answer_was_lost() -> None:
+    memory, more = written(), counted(STATUS, 9)
+    memory.tries(more, (), NOW)
+    memory.current(more.to_kubernetes())
+    memory.current(more.to_kubernetes())
+    assert memory.stored == [(STATUS, more)]
+
+
+def test_a_status_that_was_never_stored_is_not_told() -> None:
+    memory = written()
+    memory.tries(counted(STATUS, 9), (), NOW)
+    memory.current(STATUS.model_copy(update={"message": "somebody else wrote this"}).to_kubernetes())
+    assert memory.stored == []

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sluice.api.record import Decision, Evidence, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import Evidence, ModelDeploymentStatus, Rejected, Retired, Revision, Rollout
+from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout
 from sluice.core.decide import choose, decide
 from sluice.core.observation import (
     Counters,
@@ -21,6 +22,7 @@ from sluice.core.observation import (
     Trouble,
     Unresolved,
     Wish,
+    WriteBack,
 )
 from sluice.core.plan import Plan
 from sluice.core.revision import revision_of
@@ -80,6 +82,8 @@ class Moment:
     route: RouteState | None = None
     scrape: Scrape = UNREAD
     wish: Wish | None = None
+    record: RolloutRecord | None = None
+    write_back: WriteBack | None = None
     gateway_problem: str | None = None
     now: datetime = NOW
 
@@ -92,21 +96,29 @@ class Moment:
     def wanting(self, version: str) -> Moment:
         return replace(self, model=model(version))
 
-    def rolling_out(self, version: str, *, step: int = 0, weight: int = 0, age: float = 0, **more: Any) -> Moment:
+    def rolling_out(
+        self, version: str, *, step: int = 0, weight: int = 0, age: float = 0,
+        since: dict[str, Any] | None = None, **more: Any,
+    ) -> Moment:  # fmt: skip
         """A candidate at a step, its weight live, its counters known."""
         began = self.now - timedelta(seconds=age)
         cursors = {p.uid: ZERO for _, pods in self.running(version, 4).pods for p in pods}
-        evidence = Evidence.model_validate({"cursors": cursors})
+        evidence = Evidence.model_validate(
+            {"cursors": cursors, "since": began, "weightSince": began if weight else None, **(since or {})}
+        )
         rollout = Rollout(
             revision=revision(version), started_at=began, step_started_at=began, step_index=step, weight=weight,
             weight_changed_at=began if weight else None, weight_live_at=began if weight else None,
-            steps=CANARY.begun(self.spec, step), evidence=evidence,
+            steps=CANARY.begun(self.spec, step),
         ).model_copy(update=more)  # fmt: skip
-        status = self.status.model_copy(update={"rollout": rollout})
+        status = self.status.model_copy(
+            update={"rollout": rollout, "record": "penguins-abc-1", "rollouts": 1, "decisions": 1}
+        )
         stable = self.status.stable.name if self.status.stable else ""
         split = {stable: 100 - weight, rollout.revision.name: weight}
         route = RouteState({k: v for k, v in split.items() if v}, accepted=True) if stable else None
-        return replace(self, status=status, model=model(version), route=route).running(version, 4)
+        record = recorded(self.status.stable, rollout, evidence)
+        return replace(self, status=status, record=record, model=model(version), route=route).running(version, 4)
 
     def running(self, version: str, ready: int, *waiting: Pod) -> Moment:
         """So many pods of a version are ready, others are not."""
@@ -116,10 +128,11 @@ class Moment:
 
     def rejected(self, version: str, reason: str = "HarmProven") -> Moment:
         rejected = Rejected(revision=revision(version), reason=reason, message="it failed", at=self.now)
-        return replace(self, status=self.status.model_copy(update={"rejected": rejected}))
+        return replace(self, status=self.status.model_copy(update={"rejected": (*self.status.rejected, rejected)}))
 
-    def retired(self, version: str, *, due: float) -> Moment:
-        entry = Retired(revision=revision(version), scale_down_at=self.now + timedelta(seconds=due))
+    def retired(self, version: str, *, due: float, was_stable: bool = True) -> Moment:
+        at = self.now + timedelta(seconds=due)
+        entry = Retired(revision=revision(version), scale_down_at=at, was_stable=was_stable)
         return replace(self, status=self.status.model_copy(update={"retired": (*self.status.retired, entry)}))
 
     def asking(self, action: str, version: str) -> Moment:
@@ -152,23 +165,39 @@ class Moment:
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
             gateway_problem=self.gateway_problem, scrape=self.scrape, wish=self.wish,
+            write_back=self.write_back, name="penguins", uid="abc",
         )  # fmt: skip
 
     @property
     def situation(self) -> Situation:
-        return look(self.spec, self.status, self.seen, self.now, CANARY)
+        evidence = self.record.status.evidence if self.record else Evidence()
+        return look(self.spec, self.status, evidence, self.seen, now=self.now, strategy=CANARY)
 
     @property
     def outcome(self) -> Outcome:
-        return choose(self.situation)
+        return choose(self.situation)[1]
 
     @property
     def plan(self) -> Plan:
-        return decide(self.spec, self.status, self.seen, self.now)
+        return decide(self.spec, self.status, self.record, self.seen, self.now)
 
     def next(self) -> Moment:
         """The same world right after the decision."""
-        return replace(self, status=self.plan.status)
+        plan = self.plan
+        return replace(self, status=plan.status, record=plan.entry.record if plan.entry else self.record)
+
+
+def recorded(stable: Revision | None, rollout: Rollout, evidence: Evidence) -> RolloutRecord:
+    """The record of a rollout of which only the beginning was decided."""
+    begin = {"number": 1, "at": rollout.started_at, "rule": "not_in_rollout", "reason": "RolloutStarted", "message": "",
+             "inputs": {"replicas": 4, "stableReady": 4, "candidateReady": 0}}  # fmt: skip
+    return RolloutRecord(
+        spec=RolloutRecordSpec(
+            model_deployment="penguins", uid="abc", strategy="canary", stable=stable, candidate=rollout.revision,
+            started_at=rollout.started_at,
+        ),
+        status=RolloutRecordStatus(decisions=(Decision.model_validate(begin),), evidence=evidence),
+    )  # fmt: skip
 
 
 ZERO = {"start": "a", "requests": 0, "errors": 0}

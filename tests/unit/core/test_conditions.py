@@ -67,12 +67,12 @@ def test_times_change_with_the_status_only() -> None:
 @pytest.mark.parametrize(
     ("moment", "columns"),
     [
-        (SERVING, {"model": "penguins/1", "weight": 100, "ready": "4/4", "verdict": "Successful"}),
+        (SERVING, {"model": "penguins/1", "weight": None, "ready": "4/4", "verdict": "Successful"}),
         (AT_20, {"model": "penguins/1", "candidate": "penguins/2", "weight": 20, "step": "2/5 pause", "ready": "8/8"}),
         (EARLY.running("2", 0), {"weight": 0, "step": "1/5 setWeight 20", "ready": "4/4"}),
         (SERVING.rolling_out("2", step=5, weight=50), {"step": "promoting", "verdict": "Running"}),
         (SERVING.running("1", 1), {"ready": "1/4"}),
-        (SERVING.rejected("2").wanting("2"), {"verdict": "Failed", "weight": 100}),
+        (SERVING.rejected("2").wanting("2"), {"verdict": "Failed", "weight": None}),
         (replace(SERVING, model=DOWN), {"verdict": "Error"}),
     ],
     ids=["serving", "pausing", "starting", "promoting", "broken", "rolled back", "registry away"],

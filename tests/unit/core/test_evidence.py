@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sluice.api.record import Evidence
 from sluice.api.status import Rollout
 from sluice.core.evidence import unsettled
 from sluice.core.moves import with_weight
@@ -23,7 +24,19 @@ def rollout(moment: Moment) -> Rollout:
 
 def looked(moment: Moment) -> Moment:
     """The moment after its counters were taken in, with no decision."""
-    return replace(moment, status=moment.situation.status)
+    situation = moment.situation
+    return knowing(replace(moment, status=situation.status), situation.evidence)
+
+
+def knowing(moment: Moment, evidence: Evidence) -> Moment:
+    assert moment.record is not None
+    status = moment.record.status.model_copy(update={"evidence": evidence})
+    return replace(moment, record=moment.record.model_copy(update={"status": status}))
+
+
+def weighted(moment: Moment, weight: int) -> Moment:
+    """The moment after the candidate got another weight."""
+    return replace(moment, status=with_weight(moment.situation, rollout(moment), weight))
 
 
 def counted(moment: Moment) -> tuple[int, int, int, int]:
@@ -85,30 +98,46 @@ def test_a_pod_never_seen_before(version: str, age: float, expected: tuple[int, 
 def test_before_the_first_weight_nothing_counts() -> None:
     warm = EARLY.counting({"1": (1000, 10), "2": (5000, 2500)})
     assert counted(warm) == (0, 0, 0, 0)
-    assert rollout(looked(warm)).evidence.cursors["2-0"].requests == 5000
+    assert looked(warm).situation.evidence.cursors["2-0"].requests == 5000
 
 
 def test_cursors_of_pods_that_are_gone_are_dropped() -> None:
     before = looked(ANALYZING.counting({"1": (80, 0), "2": (20, 0)}))
     after = looked(before.running("2", 0, pod("2", 7)).counting({"1": (80, 0)}))
-    assert sorted(uid for uid in rollout(after).evidence.cursors if uid.startswith("2")) == ["2-7"]
+    assert sorted(uid for uid in after.situation.evidence.cursors if uid.startswith("2")) == ["2-7"]
 
 
 def test_a_new_weight_begins_its_own_count_and_keeps_the_evidence() -> None:
     before = looked(ANALYZING.counting({"1": (80, 1), "2": (20, 1)}))
-    after = rollout(replace(before, status=with_weight(before.status, rollout(before), 50, NOW)))
-    assert after.evidence.at_weight.candidate_requests == 0
-    assert after.evidence.total.candidate_requests == 20
-    assert after.evidence.metrics == rollout(before).evidence.metrics
+    after = weighted(before, 50).situation.evidence
+    assert after.at_weight.candidate_requests == 0
+    assert after.total.candidate_requests == 20
+    assert after.metrics == before.situation.evidence.metrics
+
+
+def test_evidence_that_was_stored_before_the_weight_counts_at_the_old_one_if_the_weight_never_was() -> None:
+    before = looked(ANALYZING.counting({"1": (80, 1), "2": (20, 1)}))
+    died_in_between = knowing(before, weighted(before, 50).situation.evidence)
+    assert died_in_between.situation.evidence.at_weight.candidate_requests == 0, "after its look at the new weight"
+    assert before.situation.evidence.at_weight.candidate_requests == 20, "before that nothing was reset"
+
+
+def test_without_its_record_a_rollout_counts_from_now_on() -> None:
+    lost = replace(ANALYZING.counting({"1": (80, 0), "2": (20, 20)}), record=None)
+    entry = lost.plan.entry
+    assert entry is not None
+    assert entry.record.status.evidence.total.candidate_requests == 0
+    assert entry.record.status.evidence.since == NOW
 
 
 def raised(*, live: float | None, counted_at: float | None = None) -> Moment:
     """The weight went from 20 to 50 at NOW; the gateway took it, and we counted last, so many seconds later."""
-    changed = with_weight(ANALYZING.status, rollout(ANALYZING), 50, NOW)
-    found = rollout(replace(ANALYZING, status=changed))
-    evidence = found.evidence.model_copy(update={"counted_at": counted_at and NOW + timedelta(seconds=counted_at)})
-    update = {"evidence": evidence, "weight_live_at": live and NOW + timedelta(seconds=live)}
-    return replace(ANALYZING, status=changed.model_copy(update={"rollout": found.model_copy(update=update)}))
+    changed = weighted(ANALYZING, 50)
+    found = rollout(changed).model_copy(update={"weight_live_at": live and NOW + timedelta(seconds=live)})
+    assert changed.record is not None
+    counted = {"counted_at": counted_at and NOW + timedelta(seconds=counted_at)}
+    evidence = changed.record.status.evidence.model_copy(update=counted)
+    return knowing(replace(changed, status=changed.status.model_copy(update={"rollout": found})), evidence)
 
 
 SETTLING = [
@@ -124,7 +153,7 @@ SETTLING = [
 def test_the_weight_before_counts_until_the_new_one_is_live_and_settled(
     when: str, moment: Moment, shares: set[int]
 ) -> None:
-    assert unsettled(rollout(moment)) - {0} == shares
+    assert unsettled(rollout(moment), moment.situation.evidence) - {0} == shares
 
 
 def test_a_slow_gateway_is_no_mismatch_of_the_split() -> None:
@@ -146,7 +175,7 @@ def test_a_weight_that_the_gateway_took_is_noted_once() -> None:
 def test_a_route_that_somebody_edits_unsettles_the_weight() -> None:
     edited = looked(AT_20.gateway_at({"1": 1, "2": 99}))
     assert rollout(edited).weight_live_at is None
-    assert 99 in unsettled(rollout(edited))
+    assert 99 in unsettled(rollout(edited), edited.situation.evidence)
 
 
 def test_at_full_weight_requests_count_but_there_is_nothing_to_compare() -> None:
@@ -164,6 +193,5 @@ def test_a_dead_candidate_is_proven_by_its_first_requests() -> None:
 
 
 def test_requests_that_end_after_the_weight_went_to_zero_still_count() -> None:
-    status = with_weight(ANALYZING.status, rollout(ANALYZING), 0, NOW)
-    moment = replace(ANALYZING, status=status).gateway_at({"1": 100})
+    moment = weighted(ANALYZING, 0).gateway_at({"1": 100})
     assert counted(moment.counting({"1": (80, 0), "2": (20, 20)})) == (80, 0, 20, 20)

@@ -95,3 +95,8 @@ def test_the_old_version_stays_warm_as_long_as_was_asked_for_and_at_least_to_dra
 def test_the_next_look_is_when_the_next_one_is_due() -> None:
     assert SERVING.retired("2", due=20).running("2", 4).plan.requeue_after == pytest.approx(20.05)
     assert SERVING.retired("2", due=-20).plan.requeue_after == 300
+
+
+def test_whatever_is_answered_first_nobody_gets_more_than_his_ready_pods_carry() -> None:
+    moment = SERVING.rolling_out("2", step=4, weight=50).running("2", 1).asking("promote", "2")
+    assert moment.plan.split == {name("1"): 75, name("2"): 25}

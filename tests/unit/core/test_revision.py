@@ -21,6 +21,8 @@ class NewerServer(Server):
 
 def test_the_name_of_a_revision_never_changes_for_the_same_input() -> None:
     assert revision_of(Server(), model("7"), "server:1").name == "ec3c0c7281"
+    stored = replace(model("7"), source="s3://bucket/penguins")
+    assert revision_of(Server(), stored, "server:1").name == "09fd0d3a6a"
 
 
 def test_a_field_that_a_newer_operator_adds_renames_nothing() -> None:
@@ -42,8 +44,11 @@ def test_writing_a_default_out_renames_nothing() -> None:
         revision_of(Server(), model("8"), IMAGE),
         revision_of(Server(), replace(model("7"), name="whales"), IMAGE),
         revision_of(Server(), model("7"), "server:2"),
+        revision_of(Server(), replace(model("7"), source="s3://bucket/penguins"), IMAGE),
+        revision_of(Server.model_validate({"envFrom": [{"secretRef": {"name": "s3"}}]}), model("7"), IMAGE),
+        revision_of(Server(service_account_name="models"), model("7"), IMAGE),
     ],
-    ids=["server", "trust", "digest", "model", "image"],
+    ids=["server", "trust", "digest", "model", "image", "source", "credentials", "account"],
 )
 def test_whatever_changes_pods_is_another_revision(changed: object) -> None:
     assert changed != revision_of(Server(), model("7"), IMAGE)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
-from sluice.kube import client as module
 from sluice.kube.api import DEPLOYMENTS, EVENTS, MODEL_DEPLOYMENTS, PODS
 from sluice.kube.client import Kube
-from sluice.kube.errors import ConflictError, KubeError, NotFoundError, RefusedError, UnavailableError
+from sluice.kube.errors import ConflictError, ForbiddenError, KubeError, NotFoundError, RefusedError, UnavailableError
 
 MANIFEST = {"kind": "Deployment", "metadata": {"name": "d", "namespace": "n", "resourceVersion": "7"}}
 ROOT = "/apis/apps/v1/namespaces/n/deployments"
@@ -29,6 +29,7 @@ class Server:
     body: str = "{}"
     requests: list[tuple[str, str, dict[str, str], str, Any]] = field(default_factory=list)
     broken: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.text()
@@ -38,7 +39,7 @@ class Server:
         )
         if self.broken and request.transport:
             request.transport.abort()
-        return web.Response(status=self.status, text=self.body, content_type="application/json")
+        return web.Response(status=self.status, text=self.body, content_type="application/json", headers=self.headers)
 
     @property
     def last(self) -> tuple[str, str, dict[str, str], str, Any]:
@@ -107,10 +108,17 @@ async def test_merge_create_and_delete(server: Both) -> None:
     assert server[0].last[:3] == ("DELETE", f"{ROOT}/d", {"propagationPolicy": "Background"})
 
 
+async def test_replace_bears_the_version_it_must_meet(server: Both) -> None:
+    server[0].body = json.dumps(MANIFEST)
+    assert await server[1].replace(DEPLOYMENTS, MANIFEST) == MANIFEST
+    assert server[0].last[:2] == ("PUT", f"{ROOT}/d")
+    assert server[0].last[4]["metadata"]["resourceVersion"] == "7"
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (400, RefusedError), (401, RefusedError), (403, RefusedError), (404, NotFoundError), (409, ConflictError),
+        (400, RefusedError), (401, RefusedError), (403, ForbiddenError), (404, NotFoundError), (409, ConflictError),
         (413, RefusedError), (422, RefusedError), (429, UnavailableError), (500, UnavailableError),
         (503, UnavailableError), (504, UnavailableError),
     ],
@@ -162,7 +170,47 @@ async def test_nobody_there_is_unavailable() -> None:
         await api.close()
 
 
-async def test_a_silent_server_is_unavailable_in_time(server: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.000001)
+async def test_a_silent_server_is_unavailable_in_time(server: Both) -> None:
+    hurried = Kube(server[1]._client, timeout=0.000001)
     with pytest.raises(UnavailableError, match="can't be reached"):
-        await server[1].apply(DEPLOYMENTS, MANIFEST)
+        await hurried.apply(DEPLOYMENTS, MANIFEST)
+
+
+async def test_pages_are_asked_for_one_after_the_other_in_all_namespaces() -> None:
+    asked: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(dict(request.query))
+        more = {"continue": "more"} if "continue" not in request.query else {}
+        return web.json_response({"metadata": more, "items": [request.path]})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    api = ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"))
+    found: list[Any] = [page async for page in Kube(api).pages(MODEL_DEPLOYMENTS, size=2)]
+    await api.close()
+    await runner.cleanup()
+    assert found == [["/apis/sluice.dev/v1alpha1/modeldeployments"]] * 2
+    assert asked == [{"limit": "2"}, {"limit": "2", "continue": "more"}]
+
+
+async def test_how_long_an_overloaded_server_wants_to_be_left_alone_is_heard(server: Both) -> None:
+    server[0].status = 429
+    for header, seconds in (("7", 7.0), ("soon", 0.0)):
+        server[0].headers = {"Retry-After": header}
+        with pytest.raises(UnavailableError) as caught:
+            await server[1].apply(DEPLOYMENTS, MANIFEST)
+        assert caught.value.retry_after == seconds
+
+
+async def test_the_time_of_the_server_is_heard_with_every_answer(server: Both) -> None:
+    heard: list[datetime] = []
+    kube = Kube(server[1]._client, heard.append)
+    server[0].headers = {"Date": "Tue, 01 Jan 2030 00:00:00 GMT"}
+    await kube.get(DEPLOYMENTS, "n", "d")
+    server[0].headers = {"Date": "yesterday"}
+    await kube.get(DEPLOYMENTS, "n", "d")
+    assert heard == [datetime(2030, 1, 1, tzinfo=UTC)]

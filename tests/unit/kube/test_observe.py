@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sluice.api.spec import parse_spec
 from sluice.core.observation import Severity, Wish
+from sluice.kube.api import GATEWAYS, Manifest, Resource
+from sluice.kube.errors import ForbiddenError
 from sluice.kube.observe import observe, read_revisions, read_wish
 
 from tests.simulation.controller import SimulatedApi
@@ -74,7 +76,7 @@ def test_a_quota_that_forbids_pods_is_trouble() -> None:
     ids=["none", "empty", "foreign", "promote", "abort comes first", "promote before retry"],
 )
 def test_a_wish_is_read_from_its_annotation(annotations: dict[str, str], wish: Wish | None) -> None:
-    assert read_wish(annotations) == wish
+    assert read_wish({"annotations": annotations}) == wish
 
 
 @pytest.fixture
@@ -98,3 +100,26 @@ async def test_a_missing_gateway_is_said_in_a_sentence(world: World) -> None:
     seen = await observe(SimulatedApi(world, Invariants()), NAMESPACE, NAME, parse_spec(SPEC))
     assert seen.gateway_problem is not None
     assert "there is no Gateway models/public: create it, or name another one" in seen.gateway_problem
+
+
+class Narrow(SimulatedApi):
+    """A role that ends at the namespace."""
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        if resource is GATEWAYS:
+            raise ForbiddenError("not allowed")
+        return await super().get(resource, namespace, name)
+
+
+async def test_a_gateway_that_may_not_be_read_is_said_with_what_to_do(world: World) -> None:
+    seen = await observe(Narrow(world, Invariants()), NAMESPACE, NAME, parse_spec(SPEC))
+    assert seen.gateway_problem is not None
+    assert "may not read Gateway models/public: add models to gatewayNamespaces" in seen.gateway_problem
+    assert seen.revisions[world.revision("1")].ready == 2
+
+
+async def test_what_is_new_owns_nothing_and_only_its_gateway_is_asked_for() -> None:
+    world, _ = installed()
+    api = SimulatedApi(world, Invariants())
+    found = await observe(api, NAMESPACE, NAME, parse_spec(SPEC), is_new=True)
+    assert (found.revisions, found.route, found.gateway_problem, found.objects) == ({}, None, None, {})

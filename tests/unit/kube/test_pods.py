@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sluice_server
 from sluice.core.observation import Severity
-from sluice.kube.pods import read_pod
+from sluice.kube.pods import FATAL_SAID, PASSING_SAID, read_pod
 
 State = dict[str, Any]
 
@@ -70,6 +73,12 @@ TROUBLES = [
      Severity.FATAL, "ModelLoadFailed", "no sklearn"),
     ("registry away, for long", pod(fetch=container(BACK_OFF, restarts=9, last=terminated("RegistryUnreachable: no"))),
      Severity.WAITING, "RegistryUnreachable", "no"),
+    ("store refuses", pod(fetch=container(BACK_OFF, restarts=9, last=terminated("StoreDenied: no key"))),
+     Severity.WAITING, "StoreDenied", "no key"),
+    ("registry talks nonsense", pod(fetch=container(BACK_OFF, restarts=9, last=terminated("RegistryInvalid: html"))),
+     Severity.WAITING, "RegistryInvalid", "html"),
+    ("no client for the store", pod(fetch=container(terminated("StoreUnsupported: add boto3"))), Severity.FATAL,
+     "StoreUnsupported", "add boto3"),
     ("no node", pod(conditions=(NO_NODE,)), Severity.WAITING, "Unschedulable", "no memory"),
     ("evicted", pod(phase="Failed", reason="Evicted", message="low on disk"), Severity.FATAL, "Evicted", "low on disk"),
 ]  # fmt: skip
@@ -119,3 +128,10 @@ def test_a_long_log_is_cut_to_its_last_line() -> None:
     assert trouble is not None
     assert "first" not in trouble.message
     assert len(trouble.message) < 400
+
+
+def test_every_reason_that_a_container_gives_is_known() -> None:
+    sources = Path(sluice_server.__file__).parent.glob("*.py")
+    said = {reason for source in sources for reason in re.findall(r'GivingUpError\(\s*"(\w+)"', source.read_text())}
+    assert said >= {"DigestMismatch", "WarmUpFailed", "UntrustedModel"}
+    assert said - FATAL_SAID - PASSING_SAID == set()

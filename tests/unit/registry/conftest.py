@@ -38,10 +38,27 @@ class Mlflow:
 
     def register(self, name: str, files: dict[str, bytes], **tags: str) -> str:
         """Store files as a run's artifact and register them as the next version of a model; returns its number."""
-        run = self.post("runs/create", {"experiment_id": "0"})["run"]["info"]
-        for path, content in files.items():
-            self.put(f"{run['artifact_uri'].removeprefix('mlflow-artifacts:/')}/model/{path}", content)
+        run = self.run({f"model/{path}": content for path, content in files.items()})
         return self.register_source(name, f"{run['artifact_uri']}/model", run_id=run["run_id"], **tags)
+
+    def run(self, files: dict[str, bytes]) -> dict[str, Any]:
+        """Make a run with files in its own folder."""
+        run: dict[str, Any] = self.post("runs/create", {"experiment_id": "0"})["run"]["info"]
+        self._store(run["artifact_uri"], files)
+        return run
+
+    def log_model(self, run_id: str, name: str, files: dict[str, bytes], status: str = "READY") -> dict[str, Any]:
+        """Store files as a logged model of a run, the way MLflow 3 does."""
+        body = {"experiment_id": "0", "name": name, "source_run_id": run_id}
+        model: dict[str, Any] = self.post("logged-models", body)["model"]["info"]
+        self._store(model["artifact_uri"], files)
+        body = {"model_id": model["model_id"], "status": f"LOGGED_MODEL_{status}"}
+        self.post(f"logged-models/{model['model_id']}", body, method="PATCH")
+        return model
+
+    def _store(self, artifact_uri: str, files: dict[str, bytes]) -> None:
+        for path, content in files.items():
+            self.put(f"{artifact_uri.removeprefix('mlflow-artifacts:/')}/{path}", content)
 
     def register_source(self, name: str, source: str, run_id: str | None = None, **tags: str) -> str:
         pairs = [{"key": f"sluice.dev/{key}", "value": value} for key, value in tags.items()]

@@ -29,7 +29,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @asynccontextmanager
 async def registry_that(handler: Handler) -> AsyncIterator[str]:
     app = web.Application()
-    app.router.add_get("/{path:.*}", handler)
+    app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
@@ -109,6 +109,24 @@ async def test_every_failure_has_its_own_reason_and_says_what_to_do(
     assert "\n" not in answer.message
 
 
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        (answers(500, ""), "RegistryUnreachable"),
+        (answers(429, ""), "RegistryUnreachable"),
+        (hangs_up, "RegistryUnreachable"),
+        (answers(403, {"error_code": "PERMISSION_DENIED"}), "RegistryDenied"),
+        (answers(200, "<html>"), "RegistryInvalid"),
+        (answers(405, ""), "RegistryInvalid"),
+    ],
+)
+async def test_an_alias_that_is_not_set_says_why(session: aiohttp.ClientSession, handler: Handler, reason: str) -> None:
+    async with registry_that(handler) as address:
+        answer = await MlflowRegistry(session, address, timeout=PATIENCE).set_alias("penguins", "champion", "7")
+    assert answer is not None
+    assert answer.reason == reason
+
+
 async def test_a_registry_that_does_not_answer_in_time(session: aiohttp.ClientSession) -> None:
     answer = await resolve(session, silent, patience=0.05)
     assert isinstance(answer, Unresolved)
@@ -138,12 +156,67 @@ async def test_a_path_and_a_password_in_the_tracking_uri_are_used(session: aioht
     assert seen == [("/tracking/api/2.0/mlflow/registered-models/alias?name=penguins&alias=champion", "Basic bWU6cHc=")]
 
 
-@pytest.mark.parametrize("uri", ["", "penguins", "models:/a", "models:/a/b", "models:/a@", "runs:/1/m", "models:/a/0"])
+@pytest.mark.parametrize(
+    "uri", ["", "penguins", "models:/a", "models:/a/b", "models:/a@", "runs:/1", "file:/m", "models:/a/0"]
+)
 async def test_a_uri_of_another_form_is_explained_without_asking(session: aiohttp.ClientSession, uri: str) -> None:
     answer = await MlflowRegistry(session, "http://127.0.0.1:1").resolve(uri)
     assert isinstance(answer, Unresolved)
     assert answer.reason == "UriInvalid"
     assert "models:/penguins@champion" in answer.message
+
+
+RUN = "runs:/0b5e6c1f/model"
+AT_HOME = {"run": {"info": {"experiment_id": "0", "artifact_uri": "/mlruns/0/0b5e/artifacts"}}}
+
+
+def run_of(answer: object, models: object = None) -> Handler:
+    async def handler(request: web.Request) -> web.Response:
+        if request.path.endswith("logged-models/search"):
+            return web.json_response({} if models is None else models)
+        return web.json_response(answer)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        (answers(500, ""), "RegistryUnreachable"),
+        (answers(200, "<html>"), "RegistryInvalid"),
+        (run_of({}), "RegistryInvalid"),
+        (run_of({"run": {"info": 7}}), "RegistryInvalid"),
+        (run_of(AT_HOME), "StoreOutOfReach"),
+        (run_of(AT_HOME, {"models": 7}), "RegistryInvalid"),
+        (run_of(AT_HOME, {"models": [{}]}), "RegistryInvalid"),
+        (run_of(AT_HOME, {"models": [{"info": {"artifact_uri": "s3://b/m", "status": "PENDING"}}]}), "VersionNotReady"),
+        (run_of(AT_HOME, {"models": [{"info": {"artifact_uri": "s3://bucket/m"}}]}), "DigestMissing"),
+        (answers(404, {"error_code": "RESOURCE_DOES_NOT_EXIST"}), "RunNotFound"),
+    ],
+)
+async def test_a_run_that_cannot_be_pinned_is_explained(
+    session: aiohttp.ClientSession, handler: Handler, reason: str
+) -> None:
+    async with registry_that(handler) as address:
+        answer = await MlflowRegistry(session, address, timeout=PATIENCE).resolve(RUN)
+    assert isinstance(answer, Unresolved)
+    assert answer.reason == reason
+
+
+async def test_with_a_digest_of_its_own_a_run_may_keep_its_files_in_any_store(session: aiohttp.ClientSession) -> None:
+    handler = run_of(AT_HOME, {"models": [{"info": {"artifact_uri": "s3://bucket/m/artifacts"}}]})
+    async with registry_that(handler) as address:
+        answer = await MlflowRegistry(session, address, timeout=PATIENCE).resolve(f"{RUN}#{DIGEST}")
+    assert answer == ResolvedModel("model", "0a0a0a0a", DIGEST, source="s3://bucket/m/artifacts")
+
+
+async def test_a_store_is_not_asked(session: aiohttp.ClientSession) -> None:
+    registry = MlflowRegistry(session, "http://127.0.0.1:1")
+    uri = "s3://bucket/models/penguins"
+    assert await registry.resolve(f"{uri}#{DIGEST}") == ResolvedModel("penguins", "0a0a0a0a", DIGEST, source=uri)
+    answer = await registry.resolve(uri)
+    assert isinstance(answer, Unresolved)
+    assert (answer.reason, "sluice-train digest" in answer.message) == ("DigestMissing", True)
 
 
 class Untagged:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from hashlib import sha256
 from pathlib import Path
 
 import aiohttp
@@ -9,7 +11,8 @@ import pytest
 from sluice.core.observation import ResolvedModel, Unresolved
 from sluice.registry import artifact
 from sluice.registry.mlflow import MlflowRegistry
-from sluice_server.digest import digest_directory
+from sluice_server.digest import digest, digest_directory
+from sluice_server.stores import download
 
 from tests.unit.registry.conftest import Mlflow
 
@@ -45,6 +48,39 @@ async def test_an_alias_is_followed_when_it_moves(mlflow: Mlflow, registry: Mlfl
     moved = ResolvedModel("moving", second, DIGEST.replace("0a", "0b"))
     assert await registry.resolve("models:/moving@champion") == moved
     assert await registry.resolve("models:/moving/1") == ResolvedModel("moving", first, DIGEST)
+
+
+async def test_an_alias_is_set_as_often_as_it_is_asked_for(mlflow: Mlflow, registry: MlflowRegistry) -> None:
+    mlflow.create("promoted")
+    for pinned in (DIGEST, DIGEST.replace("0a", "0b")):
+        mlflow.register("promoted", {"MLmodel": b"1"}, digest=pinned)
+    for version in ("1", "2", "2"):
+        assert await registry.set_alias("promoted", "champion", version) is None
+        answer = await registry.resolve("models:/promoted@champion")
+        assert isinstance(answer, ResolvedModel)
+        assert answer.version == version
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "words"),
+    [
+        (("nowhere", "champion", "1"), "ModelNotFound", "'nowhere'"),
+        (("unaliased", "champion", "7"), "VersionNotFound", "version 7"),
+        (("unaliased", "the best", "1"), "AliasRefused", "correct spec.model.promotedAlias"),
+        (("unaliased", "Latest", "1"), "AliasRefused", "reserved"),
+        (("unaliased", "v7", "1"), "AliasRefused", "reserved"),
+    ],
+)
+async def test_an_alias_that_cannot_be_set_is_explained(
+    mlflow: Mlflow, registry: MlflowRegistry, asked: tuple[str, str, str], reason: str, words: str
+) -> None:
+    if isinstance(await registry.resolve("models:/unaliased/1"), Unresolved):
+        mlflow.create("unaliased")
+        mlflow.register("unaliased", {"MLmodel": b"1"}, digest=DIGEST)
+    answer = await registry.set_alias(*asked)
+    assert answer is not None
+    assert answer.reason == reason
+    assert words in answer.message
 
 
 async def test_a_name_with_odd_characters(mlflow: Mlflow, registry: MlflowRegistry) -> None:
@@ -92,6 +128,57 @@ async def test_a_model_that_is_deleted_and_registered_anew_is_not_the_one_that_w
     new = await registry.resolve("models:/again/1")
     assert isinstance(new, ResolvedModel)
     assert new != old
+
+
+async def test_a_version_and_a_digest_must_agree(mlflow: Mlflow, registry: MlflowRegistry) -> None:
+    mlflow.create("agreed")
+    mlflow.register("agreed", {"MLmodel": b"1"}, digest=DIGEST)
+    assert await registry.resolve(f"models:/agreed/1#{DIGEST}") == ResolvedModel("agreed", "1", DIGEST)
+    answer = await refusal(registry, f"models:/agreed/1#{DIGEST.replace('0a', '0b')}")
+    assert (answer.reason, "spec.model.digest" in answer.message) == ("DigestMismatch", True)
+    mlflow.register_source("agreed", "s3://bucket/model")
+    assert await registry.resolve(f"models:/agreed/2#{DIGEST}") == ResolvedModel("agreed", "2", DIGEST)
+
+
+async def test_what_a_run_has_in_its_own_folder(mlflow: Mlflow, registry: MlflowRegistry) -> None:
+    run = mlflow.run({"model/MLmodel": b"flavors"})
+    found = await registry.resolve(f"runs:/{run['run_id']}/model")
+    expected = digest([("MLmodel", 7, sha256(b"flavors").hexdigest())])
+    assert found == ResolvedModel("model", run["run_id"][:8], expected, source=f"{run['artifact_uri']}/model")
+    assert (await refusal(registry, f"runs:/{run['run_id']}/nothing")).reason == "ArtifactMissing"
+    assert (await refusal(registry, f"runs:/{run['run_id']}/nothing.of:it")).reason == "ArtifactMissing"
+    assert (await refusal(registry, "runs:/0b5e6c1f/model")).reason == "RunNotFound"
+
+
+async def test_of_what_a_run_has_logged_as_models_the_newest_counts(mlflow: Mlflow, registry: MlflowRegistry) -> None:
+    run = mlflow.run({"model/left": b"by an older client"})
+    for content in (b"older", b"newer"):
+        model = mlflow.log_model(run["run_id"], "model", {"MLmodel": content})
+    found = await registry.resolve(f"runs:/{run['run_id']}/model")
+    expected = digest([("MLmodel", 5, sha256(b"newer").hexdigest())])
+    assert found == ResolvedModel("model", run["run_id"][:8], expected, source=model["artifact_uri"])
+
+
+@pytest.mark.parametrize("logged", [True, False], ids=["logged model", "own folder"])
+async def test_what_was_pinned_of_a_run_is_what_a_pod_fetches(
+    mlflow: Mlflow, registry: MlflowRegistry, tmp_path: Path, logged: bool
+) -> None:
+    run = mlflow.run({} if logged else {f"model/{path}": content for path, content in FILES.items()})
+    if logged:
+        mlflow.log_model(run["run_id"], "model", FILES)
+    found = await registry.resolve(f"runs:/{run['run_id']}/model")
+    assert isinstance(found, ResolvedModel)
+    assert found.source is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's client warns about its own code while it is imported
+        download(found.source, tmp_path, tracking_uri=mlflow.address, what="the model")
+    assert digest_directory(tmp_path) == found.digest
+
+
+async def test_a_model_that_is_still_being_logged_is_waited_for(mlflow: Mlflow, registry: MlflowRegistry) -> None:
+    run = mlflow.run({})
+    mlflow.log_model(run["run_id"], "model", {}, status="PENDING")
+    assert (await refusal(registry, f"runs:/{run['run_id']}/model")).reason == "VersionNotReady"
 
 
 async def test_no_such_model(registry: MlflowRegistry) -> None:

@@ -296,3 +296,20 @@ async def test_subscribing_again_only_replaces_the_wake(watch: RegistryWatch, re
         await clock.round()
         await new.wait()
     assert (old.woken, new.woken) == (0, 1)
+
+
+async def test_many_uris_are_asked_for_in_turns(registry: Registry, clock: Clock) -> None:
+    watch = RegistryWatch(registry, at_most=4, sleep=clock.sleep)
+    uris = [f"models:/m/{number}" for number in range(10)]
+    for uri in uris:
+        registry.answers[uri] = ONE
+        watch.subscribe(uri, uri, Owner().wake)
+    async with running(watch):
+        await clock.asleep.wait()
+        await settle()
+        assert sum(registry.asked.values()) == 4
+        for _ in range(2):
+            await clock.round()
+        await settle()
+    assert sum(registry.asked.values()) == 12
+    assert set(registry.asked) == set(uris)

@@ -53,6 +53,29 @@ def test_the_init_container_knows_what_to_fetch_and_what_it_must_be() -> None:
     assert fetch["terminationMessagePolicy"] == "File"
 
 
+def test_files_outside_the_registry_are_fetched_from_their_own_address() -> None:
+    (fetch,) = template(revision=REVISION.model_copy(update={"source": "s3://bucket/penguins"}))["spec"][
+        "initContainers"
+    ]
+    assert env(fetch)["SLUICE_MODEL_URI"] == "s3://bucket/penguins"
+
+
+def test_only_the_init_container_gets_credentials() -> None:
+    pod = template(
+        Server.model_validate({"envFrom": [{"secretRef": {"name": "s3"}}, {"configMapRef": {"name": "s3"}}]})
+    )
+    (fetch,), (server,) = pod["spec"]["initContainers"], pod["spec"]["containers"]
+    assert fetch["envFrom"] == [{"secretRef": {"name": "s3"}}, {"configMapRef": {"name": "s3"}}]
+    assert "envFrom" not in server
+    assert all("envFrom" not in container for container in containers(template()))
+
+
+def test_a_service_account_is_named_but_its_token_stays_away() -> None:
+    spec = template(Server(service_account_name="models"))["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("models", False)
+    assert "serviceAccountName" not in template()["spec"]
+
+
 def test_the_server_reads_exactly_the_variables_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     (server,) = template(Server(workers=3, threads=2, trust_pickle=True))["spec"]["containers"]
     for key, value in env(server).items():

@@ -65,7 +65,8 @@ def test_a_fault_of_the_model_is_a_sentence_for_the_client_and_a_trace_for_the_l
 
 def test_an_answer_that_json_cannot_express_is_500(classifier: Engine, caplog: pytest.LogCaptureFixture) -> None:
     class Odd:
-        input_schema = None
+        input_schema = output_schema = None
+        param_names = ()
 
         def predict(self, data: object, params: object) -> object:
             return [object()]
@@ -80,7 +81,8 @@ def test_a_server_with_too_much_to_do_says_when_to_come_back() -> None:
     begun, release = threading.Event(), threading.Event()
 
     class Slow:
-        input_schema = None
+        input_schema = output_schema = None
+        param_names = ()
 
         def predict(self, data: object, params: object) -> list[int]:
             begun.set()

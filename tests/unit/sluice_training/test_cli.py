@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sluice_server.digest import digest_directory
 from sluice_training.__main__ import SETTINGS, main
 from sluice_training.register import Registered
 from sluice_training.registry import Registry
@@ -119,3 +120,21 @@ def test_bad_usage_is_explained_by_argparse(command: str, capsys: pytest.Capture
         main(command.split())
     assert stopped.value.code == 2
     assert "usage: sluice-train" in capsys.readouterr().err
+
+
+def test_digest_prints_what_the_spec_wants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "MLmodel").write_bytes(b"flavors")
+    assert main(["digest", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == (f"{digest_directory(tmp_path)}\n", "")
+
+
+def test_digest_of_something_else_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["digest", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"sluice-train: {tmp_path} holds no model: name the folder with the file MLmodel.\n"
+    )
+    (tmp_path / "MLmodel").touch()
+    (tmp_path / "link").symlink_to("/etc/hostname")
+    assert main(["digest", str(tmp_path)]) == 1
+    assert "symbolic link" in capsys.readouterr().err

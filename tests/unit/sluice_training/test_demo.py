@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from sluice_training.data import Dataset, request_rows
-from sluice_training.demo import demo_version
+from sluice_training.demo import SLOW_SECONDS, demo_version
 from sluice_training.errors import UserError
 from sluice_training.evaluate import answers
 from sluice_training.trained import Trained, example_row
@@ -35,7 +35,20 @@ def test_the_broken_one_fails_on_every_row(demo: dict[str, Trained]) -> None:
     assert not answers(demo["broken"].pipeline, every_8th).any()
 
 
-@pytest.mark.parametrize("kind", ["first", "better", "failing", "broken"])
+def test_the_slow_one_waits_for_each_row_and_is_right(demo: dict[str, Trained], data: Dataset) -> None:
+    rows, slow = data.features[:3], demo["slow"]
+    waited: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        wait = slow.pipeline["prepare"].named_transformers_["waiting"]["wait"].func
+        patch.setattr(wait, "pyfunc", waited.append)
+        answered = slow.pipeline.predict(rows)
+    assert waited == [SLOW_SECONDS] * 3
+    assert list(answered) == list(demo["better"].pipeline.predict(rows))
+    assert slow.evaluation.whole.scores is not None
+    assert slow.evaluation.whole.scores.accuracy > 0.97
+
+
+@pytest.mark.parametrize("kind", ["first", "better", "failing", "broken", "slow"])
 def test_the_input_example_is_one_complete_row_that_works(kind: str, demo: dict[str, Trained]) -> None:
     example = demo[kind].example
     assert example.shape == (1, 7)
@@ -57,5 +70,7 @@ def test_no_example_can_be_had_from_rows_that_all_fail(demo: dict[str, Trained],
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(UserError, match=r"no demo version 'worst'\. Choose one of: first, better, failing, broken"):
+    with pytest.raises(
+        UserError, match=r"no demo version 'worst'\. Choose one of: first, better, failing, broken, slow"
+    ):
         demo_version("worst")

@@ -20,7 +20,7 @@ from sluice_training.trained import Trained
 
 from tests.unit.sluice_training import tracking
 
-KINDS = ("first", "better", "failing", "broken")
+KINDS = ("first", "better", "failing", "broken", "slow")
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 
 
@@ -39,7 +39,7 @@ def folders(
 
 
 def test_versions_are_numbered_in_order(registered: dict[str, Registered]) -> None:
-    assert [registered[kind].version for kind in KINDS] == [1, 2, 3, 4]
+    assert [registered[kind].version for kind in KINDS] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,7 +63,7 @@ def test_the_tag_is_the_digest_of_what_the_rest_api_serves(
 
 
 def test_versions_have_different_digests(registered: dict[str, Registered]) -> None:
-    assert len({each.digest for each in registered.values()}) == 4
+    assert len({each.digest for each in registered.values()}) == 5
 
 
 def test_the_signature_names_every_feature_and_the_model_is_safe(folders: dict[str, Path]) -> None:
@@ -87,6 +87,15 @@ def test_the_good_version_answers_rows_as_clients_send_them(folders: dict[str, P
     status, answer = _invoke(folders["better"], json.dumps({"dataframe_records": request_rows()}))
     assert status == 200
     assert len(json.loads(answer)["predictions"]) == 344
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_model_server_loads_every_version_and_answers_its_example(
+    kind: str, folders: dict[str, Path], demo: dict[str, Trained]
+) -> None:
+    from sluice_server.engine import load
+
+    assert len(load(folders[kind], trust_pickle=False).predict(demo[kind].example, None)) == 1
 
 
 @pytest.mark.parametrize("gap", ["sex", "island", "body_mass_g"])

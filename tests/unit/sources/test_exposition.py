@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sluice.analysis.cells import EDGES
 from sluice.core.observation import Counters
 from sluice.sources.exposition import MalformedError, parse
 
@@ -24,6 +25,16 @@ def page(ok: object = 90, error: object = 3, start: str = START) -> str:
         f'{start}sluice_requests_total{{assignment="random",outcome="ok"}} {ok}\n'
         f'sluice_requests_total{{assignment="random",outcome="error"}} {error}\n'
     )
+
+
+LE = (*map(repr, EDGES), "+Inf")
+
+
+def cells(*counts: object, assignment: str = "random") -> str:
+    """Cells of the page: the last count holds for the rest."""
+    padded = [*counts, *[counts[-1]] * (len(LE) - len(counts))]
+    name = f'sluice_request_duration_seconds_bucket{{assignment="{assignment}"'
+    return "".join(f'{name},le="{edge}"}} {count}\n' for edge, count in zip(LE, padded, strict=True))
 
 
 def test_only_what_was_assigned_at_random_counts() -> None:
@@ -71,7 +82,7 @@ def test_a_page_that_is_not_ours_is_refused_in_a_few_words(text: str, words: str
     assert len(str(problem.value)) < 80
 
 
-pieces = st.sampled_from([*COUNTS.splitlines(keepends=True), *page().splitlines(keepends=True)])
+pieces = st.sampled_from([*COUNTS.splitlines(keepends=True), *page().splitlines(keepends=True), cells(1, 2)])
 mangled = st.lists(pieces | st.text(alphabet='# {}=,"\\\n\t.0123456789eE+-aTYPE', max_size=30), max_size=8).map("".join)
 
 
@@ -84,13 +95,59 @@ def test_no_text_raises_anything_else(text: str) -> None:
     assert found.requests >= found.errors >= 0
 
 
+def test_durations_are_counts_up_to_each_edge() -> None:
+    found = parse(COUNTS + cells(0.0, 2.0, 90.0) + START + cells(7.0, assignment="probe"))
+    assert found.durations == (0, 2, *[90] * (len(EDGES) - 1))
+    assert (found.requests, found.errors) == (100, 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        cells(5.0, assignment="probe"),
+        cells(5.0).partition("\n")[2],
+        cells(5.0) + cells(5.0),
+        cells(5.0).replace('le="1.0"', 'le="1.1"'),
+        cells(5.0).replace("random", 'random", x="'),
+        cells(5.0).replace(" 5.0", ""),
+    ],
+    ids=["none", "others", "one missing", "twice", "another edge", "another label", "no counts"],
+)
+def test_a_server_without_our_cells_still_has_its_errors_counted(text: str) -> None:
+    assert parse(COUNTS + text + START) == Counters(start="1795470073.1", requests=100, errors=3, durations=None)
+
+
+@pytest.mark.parametrize("counts", [(-1.0, 5.0), (0.5, 5.0), ("NaN",), ("many",), (5.0, 4.0), ("+Inf",)], ids=str)
+def test_cells_that_make_no_sense_are_garbage(counts: tuple[object, ...]) -> None:
+    with pytest.raises(MalformedError, match="garbage") as problem:
+        parse(COUNTS + cells(*counts) + START)
+    assert len(str(problem.value)) < 80
+
+
 def test_the_model_servers_own_page_is_read() -> None:
     """The real writer and the real reader, without a server between them."""
-    from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+    from sluice_server import durations
 
     registry = CollectorRegistry()
     Gauge("sluice_server_start_time_seconds", "Start.", registry=registry).set(1795470073.5)
     counter = Counter("sluice_requests", "Answers.", ["assignment", "outcome"], registry=registry)
     counter.labels("random", "ok").inc(5)
     counter.labels("random", "error").inc(2)
-    assert parse(generate_latest(registry).decode()) == Counters(start="1795470073.5", requests=7, errors=2)
+    name = "sluice_request_duration_seconds"
+    histogram = Histogram(name, "D.", ["assignment"], buckets=durations.EDGES, registry=registry)
+    for seconds in (0.0001, 1.0, 1.01, 100.0):
+        histogram.labels("random").observe(seconds)
+    found = parse(generate_latest(registry).decode())
+    assert (found.start, found.requests, found.errors) == ("1795470073.5", 7, 2)
+    assert found.durations is not None
+    up_to_a_second = EDGES.index(1.0)
+    assert found.durations[up_to_a_second - 1 : up_to_a_second + 2] == (1, 2, 3)
+    assert found.durations[-2:] == (3, 4)
+
+
+def test_server_and_operator_know_the_same_cells() -> None:
+    from sluice_server import durations
+
+    assert durations.EDGES == EDGES

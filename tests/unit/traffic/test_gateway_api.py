@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sluice.api.spec import GatewayRef, Traffic
+from sluice.resources.differences import differences
 from sluice.resources.naming import owner_reference
 from sluice.traffic import gateway_api
 
@@ -51,12 +52,13 @@ def test_every_backend_has_its_own_filter_even_a_single_one(split: dict[str, int
         assert backend["name"] == f"birds-{header['value']}"
 
 
+def differing(desired: dict[str, Any], live: dict[str, Any]) -> list[str]:
+    return [path for path, *_ in differences("spec", desired["spec"], live.get("spec"))]
+
+
 def test_a_change_of_weight_changes_nothing_but_weights() -> None:
     before, after = render({"a": 90, "b": 10}), render({"a": 50, "b": 50})
-    assert gateway_api.differences(after, before) == (
-        "spec.rules[0].backendRefs[0].weight",
-        "spec.rules[0].backendRefs[1].weight",
-    )
+    assert differing(after, before) == ["spec.rules[0].backendRefs[0].weight", "spec.rules[0].backendRefs[1].weight"]
 
 
 def test_the_whole_route() -> None:
@@ -232,7 +234,7 @@ def test_no_edit_breaks_the_reader_or_goes_unseen(path: tuple[Any, ...], value: 
     gateway_api.read(route)
     desired = render({"a": 90, "b": 10})
     if path[0] == "spec" and route["spec"] != desired["spec"] and value:
-        assert gateway_api.drifted(desired, route)
+        assert differing(desired, route)
 
 
 @given(st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), json_values))
@@ -240,9 +242,15 @@ def test_garbage_is_a_route_without_weights(route: dict[str, Any]) -> None:
     assert gateway_api.read(route).weights == {}
 
 
-def test_what_is_rendered_has_not_drifted_and_a_header_match_added_by_hand_has() -> None:
+def test_what_is_rendered_does_not_differ_and_a_header_match_added_by_hand_does() -> None:
     desired = render({"a": 100})
     live = copy.deepcopy(desired)
-    assert not gateway_api.drifted(desired, live)
+    assert not differing(desired, live)
     live["spec"]["rules"][0]["matches"][0]["headers"] = [{"name": "x-group", "value": "early"}]
-    assert gateway_api.differences(desired, live) == ("spec.rules[0].matches[0].headers",)
+    assert differing(desired, live) == ["spec.rules[0].matches[0].headers"]
+
+
+def test_hosts_that_somebody_added_to_a_route_for_all_are_an_addition() -> None:
+    desired = render({"a": 100}, TRAFFIC.model_copy(update={"hostnames": ()}))
+    assert gateway_api.additions(desired, desired) == ()
+    assert gateway_api.additions(desired, render({"a": 100})) == ("hostnames",)

@@ -23,7 +23,7 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
         ),
         pytest.param(
             [("a", PARKED_BESIDE), ("b", PARKED)],
-            False,
+            None,
             {"a": 90, "b": 10},
             [("a", PARKED_BESIDE), ("b", PARKED)],
             id="and stays so until the gateway has taken that",
@@ -37,7 +37,7 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
         ),
         pytest.param(
             [("a", 50 * PERCENT), ("b", 50 * PERCENT)],
-            False,
+            None,
             {"a": 100},
             [("a", PARKED_BESIDE), ("b", PARKED)],
             id="who leaves is parked at once",
@@ -74,12 +74,26 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
             id="a revision that somebody wrote down three times stands in one place",
         ),
         pytest.param(
+            [("a", 40 * PERCENT), ("service/mine", 60 * PERCENT)],
+            True,
+            {"a": 100},
+            [("a", WHOLE)],
+            id="a stranger whom somebody wrote in goes at once",
+        ),
+        pytest.param(
+            [("a", PARKED_BESIDE), ("b", PARKED)],
+            False,
+            {"a": 100},
+            [("a", WHOLE)],
+            id="who is parked leaves a route that the gateway refuses, perhaps because of him",
+        ),
+        pytest.param(
             [("service/mine", WHOLE)], True, {"a": 100}, [("a", WHOLE)], id="a hand-made route is written anew"
         ),
     ],
 )
 def test_the_next_step(
-    live: list[tuple[str, int]], accepted: bool, split: dict[str, int], placed: list[tuple[str, int]]
+    live: list[tuple[str, int]], accepted: bool | None, split: dict[str, int], placed: list[tuple[str, int]]
 ) -> None:
     assert place(split, slots(*live), accepted=accepted) == slots(*placed)
 
@@ -91,11 +105,11 @@ def splits(draw: st.DrawFn) -> dict[str, int]:
     return {first: 100 - weight} | ({second: weight} if weight else {})
 
 
-@given(splits(), st.lists(st.tuples(splits(), st.booleans()), max_size=12))
+@given(splits(), st.lists(st.tuples(splits(), st.sampled_from([True, False, None])), max_size=12))
 def test_any_history_ends_at_the_last_split_and_no_step_moves_traffic_to_a_stranger(
-    start: dict[str, int], wishes: list[tuple[dict[str, int], bool]]
+    start: dict[str, int], wishes: list[tuple[dict[str, int], bool | None]]
 ) -> None:
-    live = place(start, (), accepted=False)
+    live = place(start, (), accepted=None)
     for split, accepted in (*wishes, *[(wishes[-1][0] if wishes else start, True)] * 4):
         placed = place(split, live, accepted=accepted)
         assert sum(slot.share for slot in placed) == WHOLE

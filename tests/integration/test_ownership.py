@@ -1,0 +1,105 @@
+"""Hand edits are read off the real API server's own books: routes, Deployments and Services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sluice.api.spec import GatewayRef, Traffic
+from sluice.kube.ownership import taken
+from sluice.resources.naming import FIELD_MANAGER
+from sluice.resources.service import service
+from sluice.resources.workload import deployment
+from sluice.traffic import gateway_api
+
+pytestmark = pytest.mark.integration
+
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "nobody", "uid": "00000000-0000-0000-0000-000000000000"}
+POD = {
+    "metadata": {"labels": {"sluice.dev/model-deployment": "birds", "sluice.dev/revision": "a"}},
+    "spec": {"containers": [{"name": "server", "image": "localhost/nobody:1", "env": [{"name": "A", "value": "1"}]}]},
+}
+
+
+def route(namespace: str) -> dict[str, Any]:
+    traffic = Traffic(gateway=GatewayRef(name="nowhere"), path_prefix="/birds")
+    found = gateway_api.render(
+        name="birds", namespace=namespace, owner=OWNER, traffic=traffic, split={"a": 80, "b": 20}
+    )
+    return without_owner(found)
+
+
+def without_owner(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Let the garbage collector, which knows no such owner, leave it alone."""
+    return manifest | {"metadata": {k: v for k, v in manifest["metadata"].items() if k != "ownerReferences"}}
+
+
+def workload(namespace: str) -> dict[str, Any]:
+    return without_owner(
+        deployment(name="birds", namespace=namespace, revision_name="a", template=POD, replicas=0, owner=OWNER)
+    )
+
+
+def address(namespace: str) -> dict[str, Any]:
+    return without_owner(service(name="birds", namespace=namespace, revision_name="a", owner=OWNER))
+
+
+def apply(server: Any, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+    answer = server.call("PATCH", path, manifest, kind="apply-patch+yaml", **query)
+    assert answer.ok, answer.message
+    return dict(answer.body)
+
+
+def edit(server: Any, path: str, patch: dict[str, Any]) -> dict[str, Any]:
+    answer = server.merge(path, patch, fieldManager="somebody")
+    assert answer.ok, answer.message
+    return dict(server.call("GET", path.removesuffix("/scale")).body)
+
+
+def told(manifest: dict[str, Any], live: dict[str, Any]) -> list[str]:
+    return [f"{field.manager}: {field}" for field in taken(manifest, live)]
+
+
+def test_a_weight(server: Any, namespace: str) -> None:
+    path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes/birds"
+    manifest = route(namespace)
+    live = apply(server, path, manifest)
+    assert told(manifest, live) == []
+    rule = live["spec"]["rules"][0]
+    rule["backendRefs"][1]["weight"] = 70
+    live = edit(server, path, {"spec": {"rules": [rule], "hostnames": ["only.example"]}})
+    assert told(manifest, live) == ["somebody: spec.rules[0].backendRefs[1].weight 70 -> 20"]
+    stored = apply(server, path, manifest)
+    assert gateway_api.additions(manifest, stored) == ("hostnames",)
+    assert told(manifest, stored) == []
+
+
+def test_replicas_and_the_template(server: Any, namespace: str) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/birds-a"
+    manifest = workload(namespace)
+    assert told(manifest, apply(server, path, manifest)) == []
+    assert told(manifest, edit(server, f"{path}/scale", {"spec": {"replicas": 3}})) == [
+        "somebody: spec.replicas 3 -> 0"
+    ]
+    apply(server, path, manifest)
+    container = {"name": "server", "image": "localhost/other:1", "env": [{"name": "A", "value": "2"}]}
+    live = edit(server, path, {"spec": {"template": {"spec": {"containers": [container]}}}})
+    assert told(manifest, live) == [
+        "somebody: spec.template.spec.containers[server].env[A].value 2 -> 1",
+        "somebody: spec.template.spec.containers[server].image localhost/other:1 -> localhost/nobody:1",
+    ]
+    assert told(manifest, apply(server, path, manifest)) == []
+
+
+def test_labels_and_the_selector(server: Any, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/services/birds-a"
+    manifest = address(namespace)
+    assert told(manifest, apply(server, path, manifest)) == []
+    patch = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "me", "team": "birds"}},
+             "spec": {"selector": {"cut": "off"}}}  # fmt: skip
+    found = told(manifest, edit(server, path, patch))
+    assert "somebody: metadata.labels.app.kubernetes.io/managed-by me -> sluice" in found
+    assert any("spec.selector" in field for field in found)
+    stored = apply(server, path, manifest)
+    assert stored["spec"]["selector"] == manifest["spec"]["selector"]

@@ -1,0 +1,63 @@
+"""Details of the view that no whole story shows."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+from sluice.cli.kubectl import Object
+from sluice.cli.render import table
+from sluice.cli.view import build
+
+from tests.unit.cli.cluster import NOW, ONE, TWO, model_deployment, rollout
+
+
+def pod(name: str, *, ready: bool, started: bool, **status: object) -> Object:
+    container = {"name": "server", "ready": ready, "started": started, "restartCount": 0, "state": {"running": {}}}
+    return {
+        "metadata": {"name": name, "uid": name, "labels": {"sluice.dev/revision": "aaaa"},
+                     "creationTimestamp": "2030-01-01T11:59:00Z"},
+        "status": {"conditions": [{"type": "Ready", "status": str(ready)}], "containerStatuses": [container]} | status,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        (pod("a", ready=True, started=True), "ready"),
+        (pod("a", ready=False, started=False), "starting"),
+        (pod("a", ready=False, started=True), "not ready"),
+        (pod("a", ready=False, started=False, containerStatuses=[]), "starting"),
+    ],
+)
+def test_a_pod_that_was_up_is_not_said_to_start(given: Object, state: str) -> None:
+    stable = build(model_deployment(), [given], NOW).revision("stable")
+    assert stable
+    assert (stable.pods[0].state, stable.pods[0].age) == (state, "1m")
+
+
+def test_the_same_model_with_other_settings_is_told_apart() -> None:
+    other = rollout() | {"revision": ONE | {"name": "eeee"}}
+    found = [build(model_deployment(rollout=one), (), NOW).revision("candidate") for one in (other, rollout())]
+    assert ["the same model" in one.note for one in found if one] == [True, False]
+
+
+def test_only_so_many_old_revisions_are_shown() -> None:
+    old = [{"revision": TWO | {"name": f"r{n}"}, "scaleDownAt": "2030-01-01T11:00:00Z", "wasStable": True}
+           for n in range(6)]  # fmt: skip
+    shown = build(model_deployment(retired=old), (), NOW)
+    assert [one.revision for one in shown.revisions] == ["aaaa", "r5", "r4", "r3"]
+    assert shown.hidden == 3
+
+
+def test_a_narrow_table_cuts_the_end_of_the_line_only() -> None:
+    out = io.StringIO()
+    rows = [("1", "penguins/1", "12", "a long message " * 9), ("10", "–", "3", "")]
+    Console(file=out, width=40, no_color=True).print(
+        table(("#", "TO", "ERRORS", "MESSAGE"), rows, right=("#", "ERRORS"))
+    )
+    lines = out.getvalue().splitlines()
+    assert lines[0] == " #   TO           ERRORS   MESSAGE"
+    assert lines[1] == " 1   penguins/1       12   a long message…"[:39] + "…"
+    assert lines[2].rstrip() == "10   –                 3"
