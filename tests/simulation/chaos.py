@@ -100,6 +100,7 @@ def gateway(rng: random.Random, sim: Simulation) -> None:
 
 
 def edit_route(rng: random.Random, sim: Simulation) -> None:
+    sim.world.tampered = True
     for route in sim.world.store.of_kind("HTTPRoute"):
         if rng.random() < 0.5:
             sim.world.store.delete("HTTPRoute", route["metadata"]["namespace"], route["metadata"]["name"])

@@ -68,6 +68,22 @@ async def test_going_back_to_a_warm_version_loads_nothing(rollout: Rollout) -> N
     assert sum(life.loads for life in rollout.world.lives.values()) == loads
 
 
+async def test_a_person_gets_a_warm_version_back_in_one_step_of_the_route(rollout: Rollout) -> None:
+    rollout.world.edit(scaleDownDelaySeconds=300)
+    await rollout.tell(push("2"), serves("2"))
+    await rollout.wait(10)
+    (route,) = rollout.world.store.of_kind("HTTPRoute")
+    await rollout.tell(wish("rollback", "1"), lambda world: world.live == {world.revision("1"): 100})
+    (after,) = rollout.world.store.of_kind("HTTPRoute")
+    assert after["metadata"]["generation"] == route["metadata"]["generation"] + 1
+
+
+async def test_all_traffic_in_one_step_waits_until_the_proxies_know_the_version(rollout: Rollout) -> None:
+    rollout.world.edit(strategy={"canary": {"steps": [{"setWeight": 100}]}})
+    await rollout.tell(push("2"), serves("2"))
+    assert rollout.world.unserved == 0
+
+
 async def test_a_dead_version_is_off_traffic_within_seconds(rollout: Rollout) -> None:
     await rollout.tell(push("2", errors=1.0), weight("2", 20))
     began = rollout.world.time

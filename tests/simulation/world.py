@@ -29,7 +29,8 @@ class World:
     time: float = 0.0
     rng: random.Random = field(default_factory=lambda: random.Random(0))
     rate: float = 80.0
-    gateway_delay: float = 0.5
+    gateway_delay: float = 0.5  # until it has taken a route
+    proxy_delay: float = 1.0  # until its proxies know a route that it has taken
     gateway_refuses: str = ""
     lives: dict[str, Life] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
@@ -37,6 +38,9 @@ class World:
     outage: Unresolved | None = None
     live: dict[str, int] = field(default_factory=dict)  # by revision, percent, as the gateway does it now
     unserved: int = 0
+    proxied: Manifest = field(default_factory=dict)  # the route as the proxies know it
+    torn: list[str] = field(default_factory=list)  # changes of it that cost requests: see `traffic/slots.py`
+    tampered: bool = False  # somebody else touched the route, or the gateway refused it: then it may be torn
     poked: bool = False  # something changed outside of Kubernetes
     skew: float = 0.0  # seconds that the API server's clock is ahead
     overloaded_until: float = 0.0  # the API server refuses most requests until then
@@ -219,7 +223,7 @@ class World:
     def _gateway(self) -> None:
         routes = self.store.of_kind("HTTPRoute")
         if not routes:
-            self.live = {}
+            self.live, self.proxied = {}, {}
             return
         route = routes[0]
         generation = route["metadata"]["generation"]
@@ -232,8 +236,20 @@ class World:
         changed = copy(route)
         changed["status"] = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
         self.store.write(changed)
-        if not self.gateway_refuses:
-            self.live = split_of(route)
+        if self.gateway_refuses:
+            self.tampered = True
+        elif self.time >= self.taken_at[seen] + self.proxy_delay and self.proxied.get("spec") != route["spec"]:
+            if self.proxied:
+                self.torn += torn(self.proxied, route)
+            self.live, self.proxied = split_of(route), route
+
+
+def torn(before: Manifest, after: Manifest) -> list[str]:
+    """Name the revisions whose cluster proxies get or lose together with the traffic for it."""
+    old, new = ({s.revision: s for s in gateway_api.read_slots(route) if s.share} for route in (before, after))
+    came = [name for name, slot in new.items() if not slot.parked and name not in old]
+    left = [name for name, slot in old.items() if not slot.parked and name not in new]
+    return came + left
 
 
 def split_of(route: Manifest) -> dict[str, int]:

@@ -167,6 +167,10 @@ def _numbers(name: str, datatype: str, data: list[Any]) -> np.ndarray:
     if values.dtype.kind == "O" and dtype.kind == "f" and set(map(type, values.ravel())) <= _NUMBERS_AND_MISSING:
         with suppress(OverflowError):
             values = values.astype(np.float64)
+    if dtype.kind == "u" and values.dtype.kind == "f":  # numpy makes floats of numbers on both sides of 2**63
+        exact = np.asarray(data, dtype=object)
+        if set(map(type, exact.ravel())) == {int} and exact.min() >= 0:
+            values = exact.astype(np.uint64)
     if values.size and values.dtype.kind not in _KINDS[dtype.kind]:
         raise BadRequestError(
             f"Input '{name}' has values that are not {datatype}"

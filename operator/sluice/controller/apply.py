@@ -94,9 +94,10 @@ class Applier:
             self.observer.stored(target.namespace, target.name, *memory.stored.pop(0))
         self.observer.stands(target.namespace, target.name, plan.status)
         if plan.split and target.spec.traffic:
+            found = live.get(("HTTPRoute", target.name))
             route = gateway_api.render(
                 name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
-                split=plan.split, live=live.get(("HTTPRoute", target.name)),
+                split=plan.split, live=found, settled=memory.has_settled(found, now), kept=plan.kept,
             )  # fmt: skip
             await self._apply(route, memory, live)
         for revision in plan.freeze:

@@ -14,6 +14,8 @@ from sluice.controller.repairs import Repair
 from sluice.core.observation import WriteBack
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest
+from sluice.traffic import gateway_api
+from sluice.traffic.slots import SETTLING
 
 # What people read is written this often at most while only counts change: a write per second would wake every watcher.
 CHECKPOINT = timedelta(seconds=5)
@@ -51,6 +53,15 @@ class Kept:
     stored_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A route that was seen to be taken by the gateway, by UID and generation, and since when."""
+
+    uid: str
+    generation: int
+    since: datetime
+
+
 @dataclass
 class Memory:
     """The status one ahead of the written one, and what was applied last."""
@@ -69,6 +80,7 @@ class Memory:
     frozen: dict[str, Manifest] = field(default_factory=dict)
     repairs: list[Repair] = field(default_factory=list)
     told_of: dict[str, datetime] = field(default_factory=dict)
+    taken: Taken | None = None
 
     def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
         """Return the newest status: ours, unless somebody else wrote another since."""
@@ -113,6 +125,16 @@ class Memory:
                 self.told_of[repair.what] = now
                 self.untold.append((repair.event, now))
         self.repairs.clear()
+
+    def has_settled(self, route: Manifest | None, now: datetime) -> bool:
+        """Say whether the gateway has taken a route long enough ago for all its proxies to know it."""
+        if route is None or not gateway_api.read(route).accepted:
+            self.taken = None
+            return False
+        uid, generation = route["metadata"]["uid"], route["metadata"]["generation"]
+        if self.taken is None or (self.taken.uid, self.taken.generation) != (uid, generation):
+            self.taken = Taken(uid, generation, now)
+        return now - self.taken.since >= SETTLING
 
     def applies(self, key: tuple[str, str], manifest: Manifest, stored: Manifest) -> None:
         """Note what was applied, and what is stored now."""

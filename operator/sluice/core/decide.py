@@ -17,7 +17,7 @@ from sluice.core.plan import Plan
 from sluice.core.record import entry as keep
 from sluice.core.situation import Outcome, Situation, look
 from sluice.core.strategies.registry import STRATEGIES
-from sluice.core.timing import RETRY_SECONDS
+from sluice.core.timing import READY_SECONDS, RETRY_SECONDS
 
 
 def decide(
@@ -51,17 +51,23 @@ def decide(
         facts = facts.model_copy(update={"decisions": entry.number})
     after = replace(situation, status=facts)
     write_back = layout.write_back(spec, facts)
+    kept = layout.kept(facts, seen, now)
     return Plan(
         status=describe(status, after, outcome, selector),
         entry=entry,
         scale=layout.scale(spec, facts, seen, now, strategy),
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen),
+        kept=kept,
         forget=forgotten,
         events=outcome.events,
         write_back=write_back,
         clear_wish=facts.last_action is not None and facts.last_action.pending,
-        requeue_after=min(outcome.requeue_after, RETRY_SECONDS) if write_back else outcome.requeue_after,
+        requeue_after=min(
+            outcome.requeue_after,
+            RETRY_SECONDS if write_back else outcome.requeue_after,
+            READY_SECONDS if layout.unsettled(kept, seen) else outcome.requeue_after,
+        ),
     )
 
 

@@ -31,6 +31,18 @@ def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observa
     return {name: share for name, share in shares.items() if share}
 
 
+def kept(facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> frozenset[str]:
+    """Return the revisions that stay parked in the route, if they are: who may get all traffic back in one write."""
+    warm = [entry.revision.name for entry in facts.retired if entry.was_stable and now < entry.scale_down_at]
+    names = [*warm, facts.rollout.revision.name] if facts.rollout else warm
+    return frozenset(name for name in names if seen.revision(name).ready)
+
+
+def unsettled(kept: frozenset[str], seen: Observation) -> bool:
+    """Whether somebody is parked in the route who is on the way in or out."""
+    return seen.route is not None and not seen.route.parked <= kept
+
+
 def scale(
     spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime, strategy: Strategy
 ) -> Mapping[str, int]:

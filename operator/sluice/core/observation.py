@@ -90,12 +90,16 @@ class RevisionState:
 
 @dataclass(frozen=True)
 class RouteState:
-    """The HTTPRoute as it stands; weights by revision in percent. `accepted` is None until the gateway answered."""
+    """The HTTPRoute as it stands; weights by revision in percent. `accepted` is None until the gateway answered.
+
+    `parked` are the revisions that are in it with next to no traffic: they come, leave, or stay to return at once.
+    """
 
     weights: Mapping[str, int]
     accepted: bool | None = None
     reason: str = ""
     message: str = ""
+    parked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

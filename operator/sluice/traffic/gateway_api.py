@@ -7,7 +7,7 @@ other), and a change of weight stays a change of weight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sluice.api.spec import Traffic
@@ -16,7 +16,7 @@ from sluice.resources.service import PORT
 from sluice.traffic.gateway_status import read, read_slots
 from sluice.traffic.slots import PERCENT, place
 
-__all__ = ["additions", "read", "render"]
+__all__ = ["additions", "read", "read_slots", "render"]
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 API_VERSION = f"{GATEWAY_GROUP}/v1"
@@ -34,11 +34,13 @@ def render(
     traffic: Traffic,
     split: Mapping[str, int],
     live: Mapping[str, Any] | None = None,
+    settled: bool = False,
+    kept: Collection[str] = (),
 ) -> Manifest:
     """Render the route that gives every revision its percent of the traffic; those with none are left out.
 
     Where that can't be done at once without losing requests, this is the next step from the `live` route to it: render
-    again when the gateway has taken it (see `slots`).
+    again when that has settled (see `slots.place`, also for `settled` and `kept`).
 
     Everything the API server would fill in is written out, so that what is read back can be compared.
 
@@ -51,7 +53,7 @@ def render(
     if not wanted:
         raise ValueError("a route needs a revision with a weight above zero")
     state = read(live or {})
-    slots = place(wanted, read_slots(live or {}), accepted=state.accepted)
+    slots = place(wanted, read_slots(live or {}), settled=settled, refused=state.accepted is False, kept=kept)
     # Percent read better, where they are enough.
     unit = PERCENT if all(slot.share % PERCENT == 0 for slot in slots) else 1
     backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sluice.core.observation import RouteState
 from sluice.resources.naming import revision_of
-from sluice.traffic.slots import FOREIGN, PARKED, PERCENT, WHOLE, Slot
+from sluice.traffic.slots import FOREIGN, PERCENT, WHOLE, Slot
 
 REQUIRED = ("Accepted", "ResolvedRefs")
 
@@ -18,17 +19,15 @@ def read(route: Mapping[str, Any]) -> RouteState:
     A backend that is not a revision's Service appears as `service/NAME`. Weights that do not sum to 100 (a hand
     edit) are given in percent of their sum.
     """
-    weights = _weights(route)
+    state = RouteState(_weights(route), parked=frozenset(slot.revision for slot in read_slots(route) if slot.parked))
     reports = list(_reports(route))
-    if not reports:
-        return RouteState(weights)
     for report in reports:
         for condition in report:
             if condition.get("status") == "False":
                 message = str(condition.get("message") or "the gateway gave no reason")
-                return RouteState(weights, accepted=False, reason=str(condition.get("reason", "")), message=message)
+                return replace(state, accepted=False, reason=str(condition.get("reason", "")), message=message)
     complete = any({c["type"] for c in report if c.get("status") == "True"} >= set(REQUIRED) for report in reports)
-    return RouteState(weights, accepted=True if complete else None)
+    return replace(state, accepted=True if complete else None)
 
 
 def read_slots(route: Mapping[str, Any]) -> tuple[Slot, ...]:
@@ -50,7 +49,7 @@ def _weights(route: Mapping[str, Any]) -> dict[str, int]:
     """Percent by revision; parked ones have no traffic to speak of and are left out."""
     shares: dict[str, int] = {}
     for slot in read_slots(route):
-        if slot.share > PARKED:
+        if slot.share and not slot.parked:
             shares[slot.revision] = shares.get(slot.revision, 0) + slot.share
     return {revision: max(1, round(share / PERCENT)) for revision, share in shares.items()}
 

@@ -325,6 +325,17 @@ def extremes(dtype: np.dtype) -> st.SearchStrategy[Any]:
     return st.integers(int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
 
 
+@pytest.mark.parametrize("values", [[0, 2**63], [2**64 - 1, 1], [2**63]])
+def test_large_unsigned_numbers_keep_every_bit(values: list[int]) -> None:
+    assert v2.parse(request(tensor("x", "UINT64", values)), None).data.tolist() == values
+
+
+@pytest.mark.parametrize("values", [[-1, 2**63], [0.5, 2**63], [0, 2**64]])
+def test_numbers_that_are_no_unsigned_ones_are_refused(values: list[float]) -> None:
+    with pytest.raises(BadRequestError, match="'x'"):
+        v2.parse(request(tensor("x", "UINT64", values)), None)
+
+
 @given(st.data(), st.sampled_from([name for name in v2.DATATYPES if name != "BYTES"]))
 def test_numbers_come_out_as_they_went_in(data: st.DataObject, datatype: str) -> None:
     values = data.draw(st.lists(extremes(v2.DATATYPES[datatype]), min_size=1, max_size=5))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.slots import PARKED, PERCENT, WHOLE, Slot, place
+from sluice.traffic.slots import COMING, LEAVING, PERCENT, WHOLE, Slot, place
 
-PARKED_BESIDE = WHOLE - PARKED
+BESIDE_COMING = WHOLE - COMING
+BESIDE_LEAVING = WHOLE - LEAVING
+
+# How the live route stands with the gateway and its proxies.
+SETTLED = {"settled": True}
+UNSETTLED = {"settled": False}
+REFUSED = {"settled": False, "refused": True}
 
 
 def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
@@ -15,87 +23,140 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
 
 
 @pytest.mark.parametrize(
-    ("live", "accepted", "split", "placed"),
+    ("live", "how", "split", "placed"),
     [
-        pytest.param([], False, {"a": 100}, [("a", WHOLE)], id="the first route is written whole"),
+        pytest.param([], REFUSED, {"a": 100}, [("a", WHOLE)], id="the first route is written whole"),
         pytest.param(
-            [("a", WHOLE)], True, {"a": 90, "b": 10}, [("a", PARKED_BESIDE), ("b", PARKED)], id="who comes is parked"
+            [("a", WHOLE)], SETTLED, {"a": 90, "b": 10}, [("a", BESIDE_COMING), ("b", COMING)], id="who comes is parked"
         ),
         pytest.param(
-            [("a", PARKED_BESIDE), ("b", PARKED)],
-            None,
+            [("a", BESIDE_COMING), ("b", COMING)],
+            UNSETTLED,
             {"a": 90, "b": 10},
-            [("a", PARKED_BESIDE), ("b", PARKED)],
-            id="and stays so until the gateway has taken that",
+            [("a", BESIDE_COMING), ("b", COMING)],
+            id="and stays so until that has settled",
         ),
         pytest.param(
-            [("a", PARKED_BESIDE), ("b", PARKED)],
-            True,
+            [("a", BESIDE_COMING), ("b", COMING)],
+            SETTLED,
             {"a": 90, "b": 10},
             [("a", 90 * PERCENT), ("b", 10 * PERCENT)],
             id="then it gets its weight",
         ),
         pytest.param(
             [("a", 50 * PERCENT), ("b", 50 * PERCENT)],
-            None,
+            UNSETTLED,
             {"a": 100},
-            [("a", PARKED_BESIDE), ("b", PARKED)],
+            [("a", BESIDE_LEAVING), ("b", LEAVING)],
             id="who leaves is parked at once",
         ),
         pytest.param(
-            [("a", PARKED_BESIDE), ("b", PARKED)], True, {"a": 100}, [("a", WHOLE)], id="and gone once that is taken"
+            [("a", BESIDE_LEAVING), ("b", LEAVING)],
+            SETTLED,
+            {"a": 100},
+            [("a", WHOLE)],
+            id="and gone once that has settled",
         ),
         pytest.param(
-            [("a", PARKED), ("b", PARKED_BESIDE)],
-            True,
+            [("a", LEAVING), ("b", BESIDE_LEAVING)],
+            SETTLED,
             {"b": 100},
             [("b", 0), ("b", WHOLE)],
             id="who is promoted keeps its place",
         ),
         pytest.param(
             [("b", 0), ("b", WHOLE)],
-            True,
+            SETTLED,
             {"b": 90, "c": 10},
-            [("c", PARKED), ("b", PARKED_BESIDE)],
+            [("c", COMING), ("b", BESIDE_COMING)],
             id="the free place is taken",
         ),
         pytest.param(
             [("a", 90 * PERCENT), ("b", 10 * PERCENT)],
-            True,
+            SETTLED,
             {"a": 90, "c": 10},
-            [("a", PARKED_BESIDE), ("b", PARKED)],
+            [("a", BESIDE_LEAVING), ("b", LEAVING)],
             id="a successor waits until its predecessor is parked",
         ),
         pytest.param(
             [("a", 30 * PERCENT), ("a", 30 * PERCENT), ("a", 30 * PERCENT), ("b", 10 * PERCENT)],
-            True,
+            SETTLED,
             {"a": 90, "b": 10},
             [("a", 90 * PERCENT), ("a", 0), ("a", 0), ("b", 10 * PERCENT)],
             id="a revision that somebody wrote down three times stands in one place",
         ),
         pytest.param(
             [("a", 40 * PERCENT), ("service/mine", 60 * PERCENT)],
-            True,
+            SETTLED,
             {"a": 100},
             [("a", WHOLE)],
             id="a stranger whom somebody wrote in goes at once",
         ),
         pytest.param(
-            [("a", PARKED_BESIDE), ("b", PARKED)],
-            False,
+            [("a", BESIDE_LEAVING), ("b", LEAVING)],
+            REFUSED,
             {"a": 100},
             [("a", WHOLE)],
             id="who is parked leaves a route that the gateway refuses, perhaps because of him",
         ),
         pytest.param(
-            [("service/mine", WHOLE)], True, {"a": 100}, [("a", WHOLE)], id="a hand-made route is written anew"
+            [("a", LEAVING), ("b", BESIDE_LEAVING)],
+            SETTLED | {"kept": {"a"}},
+            {"b": 100},
+            [("a", LEAVING), ("b", BESIDE_LEAVING)],
+            id="who is kept stays parked",
+        ),
+        pytest.param(
+            [("a", LEAVING), ("b", BESIDE_LEAVING)],
+            SETTLED | {"kept": {"a"}},
+            {"a": 100},
+            [("a", BESIDE_LEAVING), ("b", LEAVING)],
+            id="and has all traffic back in one step",
+        ),
+        pytest.param(
+            [("b", 0), ("b", WHOLE)],
+            SETTLED | {"kept": {"a"}},
+            {"b": 100},
+            [("b", 0), ("b", WHOLE)],
+            id="who has left is kept no more",
+        ),
+        pytest.param(
+            [("a", WHOLE)],
+            SETTLED,
+            {"b": 100},
+            [("a", BESIDE_COMING), ("b", COMING)],
+            id="a successor of all traffic is made known first",
+        ),
+        pytest.param(
+            [("a", BESIDE_COMING), ("b", COMING)],
+            UNSETTLED,
+            {"b": 100},
+            [("a", BESIDE_COMING), ("b", COMING)],
+            id="requests go where they went until it is known",
+        ),
+        pytest.param(
+            [("a", BESIDE_COMING), ("b", COMING)],
+            SETTLED,
+            {"b": 100},
+            [("a", LEAVING), ("b", BESIDE_LEAVING)],
+            id="and then all at once to the successor",
+        ),
+        pytest.param(
+            [("a", LEAVING), ("b", BESIDE_LEAVING)],
+            UNSETTLED,
+            {"a": 100},
+            [("a", BESIDE_LEAVING), ("b", LEAVING)],
+            id="who had traffic a moment ago gets it back at once",
+        ),
+        pytest.param(
+            [("service/mine", WHOLE)], SETTLED, {"a": 100}, [("a", WHOLE)], id="a hand-made route is written anew"
         ),
     ],
 )
 def test_the_next_step(
-    live: list[tuple[str, int]], accepted: bool | None, split: dict[str, int], placed: list[tuple[str, int]]
+    live: list[tuple[str, int]], how: dict[str, Any], split: dict[str, int], placed: list[tuple[str, int]]
 ) -> None:
-    assert place(split, slots(*live), accepted=accepted) == slots(*placed)
+    assert place(split, slots(*live), **how) == slots(*placed)
 
 
 @st.composite
@@ -105,19 +166,38 @@ def splits(draw: st.DrawFn) -> dict[str, int]:
     return {first: 100 - weight} | ({second: weight} if weight else {})
 
 
-@given(splits(), st.lists(st.tuples(splits(), st.sampled_from([True, False, None])), max_size=12))
-def test_any_history_ends_at_the_last_split_and_no_step_moves_traffic_to_a_stranger(
-    start: dict[str, int], wishes: list[tuple[dict[str, int], bool | None]]
+@given(splits(), st.lists(st.tuples(splits(), st.sampled_from([SETTLED, REFUSED, UNSETTLED])), max_size=12))
+def test_any_history_ends_at_the_last_split(
+    start: dict[str, int], wishes: list[tuple[dict[str, int], dict[str, Any]]]
 ) -> None:
-    live = place(start, (), accepted=None)
-    for split, accepted in (*wishes, *[(wishes[-1][0] if wishes else start, True)] * 4):
-        placed = place(split, live, accepted=accepted)
-        assert sum(slot.share for slot in placed) == WHOLE
-        assert len(placed) <= 4
-        before = {slot.revision: index for index, slot in enumerate(live) if slot.share}
-        if before.keys() & split.keys():
-            for index, slot in enumerate(placed):
-                assert slot.share <= PARKED or before.get(slot.revision) == index, "traffic only to a known place"
-        live = placed
+    live = place(start, (), **UNSETTLED)
+    for split, how in (*wishes, *[(wishes[-1][0] if wishes else start, SETTLED)] * 5):
+        live = place(split, live, **how)
+        assert sum(slot.share for slot in live) == WHOLE
+        assert len(live) <= 4
     last = wishes[-1][0] if wishes else start
     assert {s.revision: s.share // PERCENT for s in live if s.share} == last
+
+
+@given(splits(), st.lists(st.tuples(splits(), st.booleans(), st.sets(st.sampled_from("abc"))), max_size=12))
+def test_proxies_that_miss_steps_find_every_cluster_in_its_place(
+    start: dict[str, int], wishes: list[tuple[dict[str, int], bool, set[str]]]
+) -> None:
+    live = place(start, (), **UNSETTLED)
+    known = [live]  # what proxies may know: every route since the one that has settled
+    for split, settled, kept in wishes:
+        known = [live] if settled else known
+        live = place(split, live, settled=settled, kept=kept)
+        for earlier in known:
+            assert served(live).items() <= clusters(earlier).items(), "traffic only for whom the proxies know"
+            assert served(earlier).items() <= clusters(live).items(), "who has traffic stays where it is"
+        known.append(live)
+
+
+def served(route: tuple[Slot, ...]) -> dict[str, int]:
+    """Positions of those with traffic, by revision."""
+    return {slot.revision: index for index, slot in enumerate(route) if slot.share and not slot.parked}
+
+
+def clusters(route: tuple[Slot, ...]) -> dict[str, int]:
+    return {slot.revision: index for index, slot in enumerate(route) if slot.share}
