@@ -13,9 +13,9 @@ BESIDE_COMING = WHOLE - COMING
 BESIDE_LEAVING = WHOLE - LEAVING
 
 # How the live route stands with the gateway and its proxies.
-SETTLED = {"settled": True}
-UNSETTLED = {"settled": False}
-REFUSED = {"settled": False, "refused": True}
+SETTLED: dict[str, Any] = {"settled": True}
+UNSETTLED: dict[str, Any] = {"settled": False}
+REFUSED: dict[str, Any] = {"settled": False, "refused": True}
 
 
 def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
