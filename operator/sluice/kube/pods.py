@@ -52,8 +52,18 @@ def _troubles(raw: dict[str, Any], conditions: dict[str, Any]) -> Iterator[Troub
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         yield Trouble(Severity.WAITING, scheduled.get("reason", "Unschedulable"), scheduled.get("message", ""))
+    if _is_lost(conditions):
+        yield Trouble(Severity.WAITING, "NodeNotReady", f"node {raw.get('spec', {}).get('nodeName')} does not answer")
     if status.get("phase") == "Failed":
         yield Trouble(Severity.FATAL, status.get("reason", "PodFailed"), status.get("message", "the pod failed"))
+
+
+def _is_lost(conditions: dict[str, Any]) -> bool:
+    """Whether the pod's node fell silent: then Kubernetes takes back the pod's readiness, and nothing else."""
+    return (conditions.get("Ready", {}).get("status"), conditions.get("ContainersReady", {}).get("status")) == (
+        "False",
+        "True",
+    )
 
 
 def _container_trouble(container: dict[str, Any]) -> Trouble | None:

@@ -40,6 +40,7 @@ def pod(
 FETCHED = container(terminated(code=0, reason="Completed"), ready=True)
 BACK_OFF = waiting("CrashLoopBackOff", "back-off 20s")
 RUNNING: State = {"running": {}}
+SILENT = ({"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "True"})
 NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: no memory"}
 
 # what happened, the pod, and of its trouble: severity, reason, words of the message
@@ -54,6 +55,8 @@ TROUBLES = [
      "ImagePullBackOff", "gone"),
     ("crash loop", pod(container(BACK_OFF, restarts=3, last=terminated("Traceback\nValueError: boom")), FETCHED),
      Severity.FATAL, "Crashed", "exit code 1, 3 restarts: ValueError: boom"),
+    ("silent node", pod(container(RUNNING, ready=True), conditions=SILENT) | {"spec": {"nodeName": "n1"}},
+     Severity.WAITING, "NodeNotReady", "node n1 does not answer"),
     ("first crash", pod(container(terminated("boom"), restarts=0), FETCHED), Severity.WAITING, "Crashed", "boom"),
     ("restarted once", pod(container(RUNNING, restarts=1, last=terminated("boom"))), Severity.WAITING, "Crashed",
      "boom"),
