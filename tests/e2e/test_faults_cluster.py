@@ -1,4 +1,4 @@
-"""The cluster itself fails in mid-rollout: requests are answered as long as they can be, and the end is as it should be."""
+"""The cluster itself fails in mid-rollout: requests are answered as long as they can be, and it ends as it should."""
 
 from __future__ import annotations
 
