@@ -51,11 +51,10 @@ def bring_up(cluster: str, say: Callable[[str], None]) -> Stack:
     """
     # These two show their own progress.
     _visible("hack.clusters", "up", "--name", cluster)
-    _visible("hack.images", "load", "--cluster", cluster)
+    loaded = _visible("hack.images", "load", "--cluster", cluster, stdout=subprocess.PIPE)
+    images = dict(line.split("=", 1) for line in loaded.splitlines() if "=" in line)
     env = environment(Shell(environment("")).run(*module("hack.clusters", "env", "--name", cluster)))
     shell = Shell(env)
-    lines = shell.run(*module("hack.images", "refs", "--cluster", cluster)).splitlines()
-    images = dict(line.split("=", 1) for line in lines if "=" in line)
     with _step(say, "MLflow tracking server"):
         stack = Stack(shell, env["GATEWAY_URL"], mlflow(shell, images["mlflow"], owned=cluster != "current"), images)
     with _step(say, "Sluice, by its Helm chart"):
@@ -164,8 +163,11 @@ def _step(say: Callable[[str], None], title: str) -> Iterator[None]:
     say(f"· {title} ({time.monotonic() - began:.0f} s)")
 
 
-def _visible(*arguments: str) -> None:
+def _visible(*arguments: str, stdout: int | None = None) -> str:
+    """Run one of our own modules and let its progress be seen; return its standard output, if that is a pipe."""
     command = module(*arguments)
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+    done = subprocess.run(command, cwd=ROOT, stdout=stdout, text=True, check=False)
+    if done.returncode:
         print(f"{' '.join(command)} failed; what it printed above says why.", file=sys.stderr)
         raise StackError(f"{' '.join(command)} failed")
+    return done.stdout or ""
