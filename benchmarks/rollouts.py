@@ -42,7 +42,7 @@ class Bench:
     stack: Stack
     watcher: Watcher
 
-    def install(self, steps: list[dict[str, Any]]) -> None:
+    def install(self, steps: list[dict[str, Any]], *, warm_seconds: int = 5) -> None:
         """Put version 1 live with these steps, from nothing."""
         shell = self.stack.shell
         shell.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
@@ -53,7 +53,7 @@ class Bench:
             "replicas": 2,
             "traffic": {"gateway": {"name": "public", "namespace": "gateways"}, "pathPrefix": "/bench"},
             "strategy": {"canary": {"steps": steps}},
-            "scaleDownDelaySeconds": 5,
+            "scaleDownDelaySeconds": warm_seconds,
         }
         meta = {"name": NAME, "namespace": NAMESPACE}
         manifest = {"apiVersion": "sluice.dev/v1alpha1", "kind": "ModelDeployment", "metadata": meta, "spec": spec}

@@ -1,7 +1,8 @@
 """Rollouts back to back: does the operator's memory stay flat? `make bench-soak`.
 
-Good versions there and back, as fast as they go, for two hours by default; after each the kernel is asked what is
-resident in the operators' processes (those of an embedded cluster are processes of this machine).
+Two good versions there and back and a broken one in between, under a light load, as fast as they go, for two hours by
+default; after each the kernel is asked what is resident in the operators' processes (those of an embedded cluster are
+processes of this machine).
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from statistics import linear_regression
 from typing import Any
 
 from benchmarks.machine import RESULTS, described, here
-from benchmarks.rollouts import ALIAS, BETTER, FIRST, NAME, NAMESPACE, Bench
+from benchmarks.rollouts import ALIAS, BETTER, BROKEN, FIRST, NAME, NAMESPACE, Bench
 from hack.cluster.paths import ClusterPaths
 from hack.demo.watching import Watcher
 from hack.stack.install import bring_up
 
-STEPS: list[dict[str, Any]] = [{"setWeight": 50}, {"pause": {"duration": "1s"}}]
+STEPS: list[dict[str, Any]] = [{"setWeight": 50}, {"analysis": {"marginAbsolute": 0.2, "minRequests": 10}}]
+RATE = 10.0
+ROUND = (BETTER, BROKEN, FIRST, BROKEN)
 COMMAND = b"python\0-m\0sluice\0"
 
 
@@ -51,18 +54,35 @@ def growth(samples: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def soak(bench: Bench, cluster: str, minutes: float) -> dict[str, Any]:
-    """Roll out until the time is over."""
-    bench.install(STEPS)
+    """Roll out until the time is over; what was stable before is never warm, so that each rollout is a whole one."""
+    bench.install(STEPS, warm_seconds=0)
     samples: list[dict[str, Any]] = []
     began = time.monotonic()
-    while time.monotonic() - began < 60 * minutes:
-        version = str(FIRST if len(samples) % 2 else BETTER)
-        bench.stack.move_alias(ALIAS, version)
-        bench.until(lambda sight, to=version: sight.stable == to and not sight.candidate)  # type: ignore[misc]
-        memory = {str(pid): round(mib, 1) for pid, mib in operators(cluster).items()}
-        samples.append({"seconds": round(time.monotonic() - began, 1), "mib": memory})
-        print(f"rollout {len(samples)}: {json.dumps(samples[-1])}", flush=True)
-    return {"rollouts": len(samples), "mib_per_hour": growth(samples), "samples": samples}
+    with bench.load(RATE) as load:
+        while time.monotonic() - began < 60 * minutes:
+            version = ROUND[len(samples) % len(ROUND)]
+            roll_out(bench, version)
+            memory = {str(pid): round(mib, 1) for pid, mib in operators(cluster).items()}
+            samples.append({"seconds": round(time.monotonic() - began, 1), "version": version, "mib": memory})
+            print(f"rollout {len(samples)}: {json.dumps(samples[-1])}", flush=True)
+    failed = sum(answer.failed and answer.version != str(BROKEN) for answer in load.answers)
+    return {
+        "rollouts": len(samples), "requests": len(load.answers), "failed_elsewhere": failed,
+        "mib_per_hour": growth(samples), "samples": samples,
+    }  # fmt: skip
+
+
+def roll_out(bench: Bench, version: int) -> None:
+    """Move the alias, and wait for the end: a promotion, or for the broken version a rollback, and back again."""
+    before = bench.watcher.look().stable
+    bench.stack.move_alias(ALIAS, version)
+    if version != BROKEN:
+        bench.until(lambda sight: sight.stable == str(version) and not sight.candidate)
+        return
+    bench.until(lambda sight: sight.rejected == str(BROKEN))
+    bench.stack.move_alias(ALIAS, before)
+    bench.pardon()
+    bench.until(lambda sight: not sight.rejected and not sight.candidate)
 
 
 def main() -> int:
