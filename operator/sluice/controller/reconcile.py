@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -67,12 +67,13 @@ class Reconciler:
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
     ) -> Observation:
+        route = world.objects.get(("HTTPRoute", raw["metadata"]["name"]))
         seen = Observation(
             generation=raw["metadata"]["generation"],
             model=await self.registry.get(spec.model.reference),
             server_image=self.server_image,
             revisions=world.revisions,
-            route=world.route,
+            route=world.route and replace(world.route, settled=memory.has_settled(route, self.clock())),
             gateway_problem=world.gateway_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
             wish=read_wish(raw["metadata"]),

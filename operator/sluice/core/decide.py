@@ -66,7 +66,7 @@ def decide(
         requeue_after=min(
             outcome.requeue_after,
             RETRY_SECONDS if write_back else outcome.requeue_after,
-            READY_SECONDS if layout.unsettled(kept, seen) else outcome.requeue_after,
+            READY_SECONDS if layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
         ),
     )
 

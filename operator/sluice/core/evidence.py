@@ -18,6 +18,9 @@ from sluice.core.observation import Counters, Observation, Pod
 # known to lie between the old and the new one.
 SETTLING = timedelta(seconds=5)
 
+# The API server's times are whole seconds, and this process follows them slowly.
+CLOCKS_DIFFER = timedelta(seconds=5)
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -73,7 +76,7 @@ def fold(
     stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
     old_cursors = before.cursors
     after = prepared(before, latency_margins(spec), stable_counters)
-    fresh = _fresh(seen, before.since or rollout.started_at, stable, rollout.revision.name)
+    fresh = _fresh(seen, before.since or rollout.started_at, now, stable, rollout.revision.name)
     stable_arm = _increments(stable_counters, old_cursors, fresh)
     canary_arm = _increments(canary_counters, old_cursors, fresh)
     moved = {
@@ -138,10 +141,13 @@ def _answering(pods: Iterable[Pod], counters: Mapping[str, Counters]) -> Mapping
     return None if silent else found
 
 
-def _fresh(seen: Observation, since: datetime, *revisions: str) -> set[str]:
-    """Return the pods younger than the evidence: these count from zero, older ones from where they are first seen."""
+def _fresh(seen: Observation, since: datetime, now: datetime, *revisions: str) -> set[str]:
+    """Return the pods younger than the evidence: these count from zero, older ones from where they are first seen.
+
+    Where a clock was set, and a pod comes from the future, nothing tells its age: it counts as old.
+    """
     pods = (pod for name in revisions for pod in seen.revision(name).pods)
-    return {pod.uid for pod in pods if pod.created and pod.created > since}
+    return {pod.uid for pod in pods if pod.created and since < pod.created <= now + CLOCKS_DIFFER}
 
 
 def _increments(counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], fresh: set[str]) -> Arm:

@@ -38,9 +38,13 @@ def kept(facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> froz
     return frozenset(name for name in names if seen.revision(name).ready)
 
 
-def unsettled(kept: frozenset[str], seen: Observation) -> bool:
-    """Whether somebody is parked in the route who is on the way in or out."""
-    return seen.route is not None and not seen.route.parked <= kept
+def unsettled(facts: ModelDeploymentStatus, kept: frozenset[str], seen: Observation, now: datetime) -> bool:
+    """Whether something waits for the proxies: who comes or leaves in the route, or pods that are to end."""
+    route = seen.route
+    if route is None:
+        return False
+    due = any(now >= entry.scale_down_at and seen.revision(entry.revision.name).replicas for entry in facts.retired)
+    return not route.parked <= kept or (route.accepted is True and not route.settled and due)
 
 
 def scale(
@@ -109,5 +113,5 @@ def _candidate(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Ob
 
 
 def _has_traffic(seen: Observation, name: str) -> bool:
-    """Whether requests may come: until the gateway has taken the route as it stands, an older one may be live."""
-    return seen.route is not None and (seen.route.weights.get(name, 0) > 0 or not seen.route.accepted)
+    """Whether requests may come: until all proxies know the route as it stands, an older one may be live."""
+    return seen.route is not None and (seen.route.weights.get(name, 0) > 0 or not seen.route.settled)

@@ -93,6 +93,7 @@ class RouteState:
     """The HTTPRoute as it stands; weights by revision in percent. `accepted` is None until the gateway answered.
 
     `parked` are the revisions that are in it with next to no traffic: they come, leave, or stay to return at once.
+    `settled` says that all proxies know it: until then an older one may be live on some of them.
     """
 
     weights: Mapping[str, int]
@@ -100,6 +101,7 @@ class RouteState:
     reason: str = ""
     message: str = ""
     parked: frozenset[str] = frozenset()
+    settled: bool = False
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class Moment:
     def serving(self, version: str, ready: int = 4) -> Moment:
         """A version is stable, with all traffic."""
         status = self.status.model_copy(update={"stable": revision(version)})
-        route = RouteState({name(version): 100}, accepted=True)
+        route = RouteState({name(version): 100}, accepted=True, settled=True)
         return replace(self, status=status, model=model(version), route=route).running(version, ready)
 
     def wanting(self, version: str) -> Moment:
@@ -116,7 +116,7 @@ class Moment:
         )
         stable = self.status.stable.name if self.status.stable else ""
         split = {stable: 100 - weight, rollout.revision.name: weight}
-        route = RouteState({k: v for k, v in split.items() if v}, accepted=True) if stable else None
+        route = RouteState({k: v for k, v in split.items() if v}, accepted=True, settled=True) if stable else None
         record = recorded(self.status.stable, rollout, evidence)
         return replace(self, status=status, record=record, model=model(version), route=route).running(version, 4)
 
@@ -147,7 +147,7 @@ class Moment:
 
     def gateway_at(self, weights: dict[str, int], *, accepted: bool | None = True, message: str = "") -> Moment:
         shares = {name(version): weight for version, weight in weights.items()}
-        return replace(self, route=RouteState(shares, accepted, message=message))
+        return replace(self, route=RouteState(shares, accepted, message=message, settled=accepted is True))
 
     def counting(self, counts: dict[str, tuple[int, int]], *, start: str = "a") -> Moment:
         """Requests and errors of the first pod of each version; all other ready pods have none."""

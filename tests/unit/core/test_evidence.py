@@ -81,6 +81,7 @@ AGES = [
     ("1", AGE - 1, (580, 7, 20, 0), "a new pod of stable counts from zero"),
     ("2", AGE + 1, (80, 0, 20, 0), "a warm pod of the candidate counts from where it is first seen"),
     ("1", AGE + 1, (80, 0, 20, 0), "an old pod of stable counts from where it is first seen"),
+    ("1", -3600, (80, 0, 20, 0), "a pod from the future counts as old: a clock was set"),
 ]
 
 

@@ -34,7 +34,9 @@ def moments(draw: st.DrawFn) -> Moment:
         moment = moment.asking(draw(st.sampled_from(["abort", "promote", "retry"])), draw(st.sampled_from(VERSIONS)))
     weight = draw(st.integers(0, 100))
     shares = {name("1"): 100 - weight, name("2"): weight}
-    route = RouteState({k: v for k, v in shares.items() if v}, accepted=draw(st.sampled_from([True, False, None])))
+    accepted = draw(st.sampled_from([True, False, None]))
+    settled = accepted is True and draw(st.booleans())
+    route = RouteState({k: v for k, v in shares.items() if v}, accepted=accepted, settled=settled)
     counters = {
         p.uid: Counters("a", n, draw(st.integers(0, n)))
         for _, pods in moment.pods for p in pods if (n := draw(st.integers(-1, 300))) >= 0
