@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 
@@ -101,13 +100,3 @@ def test_a_node_that_falls_silent_is_said_and_nothing_is_decided_until_it_is_bac
     assert uids(subject, FIRST) | uids(subject, BETTER) == pods
     subject.annotate("promote")
     promoted(subject)
-
-
-def test_every_object_is_as_it_should_be_after_an_operator_was_cut_off_from_the_api(subject: Subject) -> None:
-    """What people did while nobody could look is done as soon as somebody can."""
-    subject.install(FIRST)
-    with overloaded(subject.stack):
-        subject.kubectl("scale", "md", subject.name, "--replicas=2")
-        time.sleep(2)
-        assert json.loads(subject.kubectl("get", "deployments", "-o", "json"))["items"][0]["spec"]["replicas"] == 1
-    subject.until(lambda s: s["ready"] == "2/2", "two pods are ready")
