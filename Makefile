@@ -61,7 +61,7 @@ demo: venv  ## See the main job: a good version promoted, a failing one rolled b
 TEST_CLUSTER ?= $(if $(filter kind current,$(CLUSTER)),$(CLUSTER),sluice-test)
 PYTEST := $(RUN)/pytest
 # Faults of a node's own processes can be made only where the node is this machine.
-ELSEWHERE := $(if $(filter kind current,$(TEST_CLUSTER)),-m "not embedded")
+ELSEWHERE := $(filter kind current,$(TEST_CLUSTER))
 
 .PHONY: test-unit
 test-unit: venv  ## Unit tests, properties and the simulation: no cluster
@@ -69,12 +69,12 @@ test-unit: venv  ## Unit tests, properties and the simulation: no cluster
 
 .PHONY: test-e2e
 test-e2e: venv  ## Only the tests on the real cluster
-	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) $(ELSEWHERE) tests/integration tests/e2e
+	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) -m "(integration or e2e)$(if $(ELSEWHERE), and not embedded)" tests
 
 .PHONY: test
 test: lint typecheck  ## Everything, on a cluster of its own
 	@python3 -m hack.clusters up --name $(TEST_CLUSTER)
-	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) $(ELSEWHERE) tests/unit tests/simulation tests/integration tests/e2e
+	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) $(if $(ELSEWHERE),-m "not embedded") tests/unit tests/simulation tests/integration tests/e2e
 
 .PHONY: schedules
 schedules: venv  ## Run 10,000 random schedules of faults in simulation (about an hour on 2 cores)

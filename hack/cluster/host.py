@@ -41,9 +41,9 @@ def missing_packages(found: Callable[[str], bool] | None = None) -> list[str]:
 def check(*, system: str | None = None, machine: str | None = None, uid: int | None = None) -> None:
     """Refuse a machine that cannot run the cluster, with what to do instead."""
     if (system or platform.system()) != "Linux":
-        raise ClusterError("The embedded cluster needs Linux: use kind and point KUBECONFIG at it instead.")
+        raise ClusterError("The embedded cluster needs Linux: use CLUSTER=kind, or CLUSTER=current for yours.")
     if (machine or platform.machine()) != "x86_64":
-        raise ClusterError("The embedded cluster needs an x86_64: use kind and point KUBECONFIG at it instead.")
+        raise ClusterError("The embedded cluster needs an x86_64: use CLUSTER=kind, or CLUSTER=current for yours.")
     if (os.geteuid() if uid is None else uid) != 0:
         raise ClusterError("The embedded cluster makes namespaces and mounts: run the same command as root (sudo -E).")
 

@@ -23,7 +23,7 @@ def test_garbage_instead_of_mlflow_is_said_and_harms_no_rollout(subject: Subject
             subject.until(lambda s: stable(s) == BETTER and not candidate(s), "what has begun is brought to its end")
             status = subject.until(lambda s: condition(s, "Progressing").get("status") == "Unknown", "it says so")
             assert condition(status, "Progressing")["reason"] in ("RegistryInvalid", "RegistryUnreachable")
-            assert "registry" in status["message"]
+            assert "is not MLflow's" in status["message"] or "check that MLflow runs" in status["message"]
         subject.until(lambda s: is_true(s, "Ready"), "MLflow is itself again")
     assert failed(load) == []
     assert stable(subject.status()) == BETTER

@@ -79,7 +79,7 @@ def test_an_uninstall_in_mid_rollout_leaves_traffic_flowing_and_a_new_install_go
     subject.install(FIRST, strategy=HALF_AND_WAIT)
     with traffic(40) as load:
         subject.alias_to(BETTER)
-        subject.until(lambda s: weight(s) == 50, "half of the traffic goes to version 2")
+        subject.until(lambda s: s.get("step") == "2/2 pause", "half of the traffic goes to version 2")
         assert is_held(subject)
         pods = {version: uids(subject, version) for version in (FIRST, BETTER)}
         routes = subject.get("httproutes")

@@ -36,6 +36,10 @@ def steps(*items: dict[str, Any]) -> dict[str, Any]:
     return changed(strategy={"canary": {"steps": list(items)}})
 
 
+def own_margins(number: int) -> list[dict[str, Any]]:
+    return [{"analysis": {"marginAbsolute": 0.01 * (step + 1)}} for step in range(number)]
+
+
 def metric(**kind: Any) -> dict[str, Any]:
     return changed(analysis={"metrics": [{"name": "errors"} | kind]})
 
@@ -52,6 +56,7 @@ URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
 ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
 ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
 RISE = "the weights of the steps must rise: order the setWeight steps"
+MARGINS = "at most 10 analysis steps can have margins of their own: remove the margins"
 FIRST = "the first step must be a setWeight: without traffic"
 DURATION = "this is not a duration: write for example 45s, 10m or 1h30m"
 HOST = "this is not a host name: write for example models.example.org"
@@ -146,6 +151,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "shadow": (changed(strategy={"shadow": {}}), "strategy shadow is not built yet: use canary"),
     "abTest": (changed(strategy={"abTest": {"variants": []}}), "strategy abTest is not built yet: use canary"),
     "recreate": (changed(strategy={"recreate": {}}), "strategy recreate is not built yet: use canary"),
+    "eleven margins": (steps({"setWeight": 5}, *own_margins(11)), MARGINS),
     "weights that fall": (steps({"setWeight": 50}, {"setWeight": 10}), RISE),
     "weights that fall later": (steps({"setWeight": 5}, {"setWeight": 50}, {"analysis": {}}, {"setWeight": 20}), RISE),
     "pause first": (steps({"pause": {"duration": "1m"}}, {"setWeight": 10}), FIRST),

@@ -297,6 +297,10 @@ DEFAULT_STEPS = (
 )
 
 
+# Each margin has evidence of its own, for each metric: this bounds what a RolloutRecord has to hold.
+MOST_MARGINS = 10
+
+
 class Canary(ApiModel):
     """A small random share of the traffic first, then step by step everyone."""
 
@@ -312,6 +316,12 @@ class Canary(ApiModel):
             cel(
                 "has(self[0].setWeight)",
                 "the first step must be a setWeight: without traffic a pause or an analysis sees nothing",
+            ),
+            cel(
+                "self.filter(s, has(s.analysis) && (has(s.analysis.marginAbsolute) || has(s.analysis.marginRatio)))"
+                f".size() <= {MOST_MARGINS}",
+                f"at most {MOST_MARGINS} analysis steps can have margins of their own: remove the margins "
+                "where the metrics' own will do",
             ),
         ),
     )

@@ -17,7 +17,7 @@ from sluice.core.decide import decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import NotFoundError
-from sluice.kube.observe import World, observe, read_wish
+from sluice.kube.observe import World, observe, read_wish, writer
 
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
 
@@ -77,6 +77,7 @@ class Reconciler:
             gateway_problem=world.gateway_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
             wish=read_wish(raw["metadata"]),
+            paused_by=writer(raw["metadata"], "spec", "paused"),
             name=raw["metadata"]["name"],
             uid=raw["metadata"]["uid"],
             write_back=memory.write_back,

@@ -9,6 +9,7 @@ from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
 from sluice.core import layout
+from sluice.core.announce import announcements
 from sluice.core.describe import describe
 from sluice.core.future import without_future
 from sluice.core.guards import GUARDS
@@ -52,15 +53,16 @@ def decide(
     after = replace(situation, status=facts)
     write_back = layout.write_back(spec, facts)
     kept = layout.kept(facts, seen, now)
+    described = describe(status, after, outcome, selector)
     return Plan(
-        status=describe(status, after, outcome, selector),
+        status=described,
         entry=entry,
         scale=layout.scale(spec, facts, seen, now, strategy),
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen),
         kept=kept,
         forget=forgotten,
-        events=outcome.events,
+        events=(*outcome.events, *announcements(status, described)),
         write_back=write_back,
         clear_wish=facts.last_action is not None and facts.last_action.pending,
         requeue_after=min(

@@ -132,7 +132,7 @@ class WriteBack:
 
 @dataclass(frozen=True)
 class Observation:
-    """All of it, at one moment."""
+    """All of it, at one moment; `paused_by` is the program that wrote `spec.paused` last, as far as that is known."""
 
     generation: int
     model: ResolvedModel | Unresolved
@@ -142,6 +142,7 @@ class Observation:
     gateway_problem: str | None = None
     scrape: Scrape = Scrape()
     wish: Wish | None = None
+    paused_by: str | None = None
     write_back: WriteBack | None = None
     name: str = ""
     uid: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from sluice.api.record import (
     Decision,
@@ -15,7 +16,7 @@ from sluice.api.record import (
     RolloutRecordSpec,
     RolloutRecordStatus,
 )
-from sluice.api.status import ModelDeploymentStatus, Rollout
+from sluice.api.status import LastAction, ModelDeploymentStatus, Rollout
 from sluice.core import words
 from sluice.core.ending import end_of
 from sluice.core.evidence import Judgement
@@ -24,6 +25,7 @@ from sluice.core.plan import Entry, EventType
 from sluice.core.situation import Outcome, Situation
 
 MAX_BYTES = 256 * 1024
+ANSWERED = timedelta(seconds=60)  # within which a rollout begins that somebody asked for
 MAX_DECISIONS = 150
 MAX_PERIODS = 60
 MAX_TEXT = 500
@@ -119,7 +121,7 @@ def _decision(
 ) -> Decision:
     rollout, judgement, model = facts.rollout, situation.judgement, situation.seen.model
     event = outcome.events[0] if outcome.events else None
-    asked = facts.last_action if facts.last_action != situation.status.last_action else None
+    asked = _asked(situation, facts)
     return Decision(
         number=number,
         at=situation.now,
@@ -128,7 +130,7 @@ def _decision(
         message=(event.message if event else outcome.message)[:MAX_TEXT],
         told=event is not None,
         warning=event is not None and event.type is EventType.WARNING,
-        actor=(asked.actor or "unknown") if asked else None,
+        actor=(asked.actor or "unknown") if asked else _pauser(situation, facts),
         step=situation.strategy.title(situation.spec, rollout) if rollout else None,
         weight=rollout.weight if rollout else 0,
         verdict=outcome.verdict,
@@ -147,6 +149,25 @@ def _decision(
             wish=asked.action if asked else None,
         ),
     )
+
+
+def _asked(situation: Situation, facts: ModelDeploymentStatus) -> LastAction | None:
+    """Return the wish that a decision answers: one that came just now, or that this rollout begins for."""
+    before, last = situation.status, facts.last_action
+    if last != before.last_action:
+        return last
+    begun = facts.rollout if before.rollout is None else None
+    if last and begun and last.revision == begun.revision.name and situation.now - last.at <= ANSWERED:
+        return last
+    return None
+
+
+def _pauser(situation: Situation, facts: ModelDeploymentStatus) -> str | None:
+    """Return who has paused a rollout, or let it go on."""
+    before, after = situation.rollout, facts.rollout
+    if before is None or after is None or (before.paused_at is None) is (after.paused_at is None):
+        return None
+    return situation.seen.paused_by
 
 
 def _standings(judgement: Judgement | None) -> tuple[MetricStanding, ...]:

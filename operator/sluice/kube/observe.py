@@ -124,15 +124,21 @@ def read_wish(metadata: Manifest) -> Wish | None:
 
 def _actor(metadata: Manifest, annotation: str, said: str | None) -> str | None:
     """Return who wrote an annotation: the name that stands beside it, and the program that the API server has noted."""
-    programs = [
-        entry.get("manager", "")
-        for entry in metadata.get("managedFields", ())
-        if f"f:{annotation}" in entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
-    ]
-    program = programs[0] if programs else None
+    program = writer(metadata, "metadata", "annotations", annotation)
     if said:
         return f"{said[:200]} ({program})" if program else said[:200]
     return program
+
+
+def writer(metadata: Manifest, *path: str) -> str | None:
+    """Return the program that wrote a field last, by the API server's own book."""
+    for entry in metadata.get("managedFields", ()):
+        fields = entry.get("fieldsV1", {})
+        for key in path:
+            fields = fields.get(f"f:{key}") if fields else None
+        if fields is not None:
+            return str(entry.get("manager", ""))
+    return None
 
 
 def _replica_failure(deployment: Manifest) -> Trouble | None:

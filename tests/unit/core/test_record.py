@@ -6,12 +6,26 @@ import json
 from dataclasses import replace
 
 import pytest
-from sluice.api.record import Decision, Inputs, Period, RolloutOutcome, RolloutRecordStatus
+from sluice.analysis import ErrorEvidence, LatencyEvidence, Margin
+from sluice.analysis.latency import needed
+from sluice.api.record import (
+    Cursor,
+    Decision,
+    Evidence,
+    Inputs,
+    MetricEvidence,
+    Period,
+    RolloutOutcome,
+    RolloutRecordStatus,
+)
+from sluice.api.spec import MOST_MARGINS
 from sluice.api.status import Counts
+from sluice.core.decide import decide
+from sluice.core.observation import Wish
 from sluice.core.plan import Entry
 from sluice.core.record import MAX_BYTES, MAX_DECISIONS, MAX_PERIODS, MAX_TEXT, bounded
 
-from tests.unit.core.moments import ANALYZING, AT_20, EARLY, NOW, PROMOTING, SERVING, Moment
+from tests.unit.core.moments import ANALYZING, AT_20, EARLY, NOW, PROMOTING, SERVING, Moment, name
 
 
 def entry(moment: Moment) -> Entry:
@@ -76,6 +90,45 @@ def test_each_weight_is_a_period_with_its_own_counts() -> None:
     periods = second.record.status.periods
     assert [period.weight for period in periods] == [20]
     assert periods[0].counts.candidate_requests == 20
+
+
+def test_who_asked_for_a_rollout_stands_at_its_beginning() -> None:
+    kept = SERVING.wanting("1").retired("0", due=60).running("0", 4)
+    asked = replace(kept, wish=Wish("rollback", name("0"), actor="maria"))
+    begun = entry(replace(asked.next(), wish=None).next()).record.status.decisions[0]
+    assert (begun.reason, begun.actor, begun.inputs.wish) == ("RolloutStarted", "maria", "rollback")
+    again = replace(SERVING.wanting("2").rejected("2"), wish=Wish("retry", name("2"), actor="maria"))
+    begun = entry(replace(again.next(), wish=None).next()).record.status.decisions[0]
+    assert (begun.actor, begun.inputs.wish) == ("maria", "retry")
+    later = replace(again.next(), wish=None).next().later(3600)
+    assert entry(later.wanting("3")).record.status.decisions[0].actor is None
+
+
+def test_who_has_paused_is_named() -> None:
+    paused = AT_20.edited(paused=True)
+    seen = replace(paused.seen, paused_by="kubectl-edit")
+    plan = decide(paused.spec, paused.status, paused.record, seen, paused.now)
+    assert plan.entry is not None
+    assert plan.entry.record.status.decisions[-1].actor == "kubectl-edit"
+
+
+def test_the_evidence_of_the_largest_deployment_can_be_stored() -> None:
+    """Of 1000 replicas in both arms, with all metrics and margins that the API takes; etcd takes 1.5 MiB."""
+    margins = [Margin(ratio=1.2 + 0.0123456789 * n, absolute=0.0123456789 + 0.001 * n) for n in range(MOST_MARGINS + 1)]
+    cuts = (60, 75, 90, 106)
+    edges = needed(cuts, margins)
+    states = [ErrorEvidence.start(m).dump() for m in margins]
+    states += [LatencyEvidence.start(m, cuts).dump() for m in margins for _ in range(7)]
+    cursor = Cursor(start="1763990000.123456", requests=10**8, errors=10**7, durations=(10**8,) * (len(edges) + 1))
+    evidence = Evidence(
+        cursors={f"0a1b2c3d-0a1b-0a1b-0a1b-{n:012d}": cursor for n in range(2000)}, cuts=cuts, edges=edges,
+        metrics=tuple(MetricEvidence(metric="m" * 63, state=state) for state in states),
+    )  # fmt: skip
+    decisions = tuple(decision(n + 1) for n in range(2000))
+    status = bounded(RolloutRecordStatus(decisions=decisions, evidence=evidence))
+    assert status.evidence == evidence, "evidence is never cut"
+    assert (status.decisions[0].number, status.decisions[-1].number) == (1, 2000)
+    assert len(json.dumps(status.to_kubernetes())) <= 1024 * 1024
 
 
 def decision(number: int) -> Decision:
