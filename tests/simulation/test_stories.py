@@ -10,6 +10,7 @@ import pytest
 from tests.simulation.invariants import answered
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, installed
+from tests.simulation.store import copy
 from tests.simulation.stories import LATENCY, SPEC, push, rejected, says, serves, weight, wish
 from tests.simulation.world import World
 
@@ -50,6 +51,21 @@ def nothing(world: World) -> None:
     pass
 
 
+def nothing_else(_: World) -> bool:
+    return True
+
+
+def rename_backend(world: World, number: str, name: str) -> None:
+    """Let the backend of a version lead to another Service, as by a hand edit."""
+    world.tampered = True
+    (route,) = world.store.of_kind("HTTPRoute")
+    changed = copy(route)
+    for backend in changed["spec"]["rules"][0]["backendRefs"]:
+        if backend["name"].endswith(world.revision(number)):
+            backend["name"] = name
+    world.store.write(changed)
+
+
 async def test_promotion_keeps_the_pods_and_loads_each_model_once(rollout: Rollout) -> None:
     await rollout.tell(push("2"), weight("2", 100))
     before = {life.uid for life in rollout.world.pods_of(rollout.world.revision("2")) if life.serving}
@@ -76,6 +92,34 @@ async def test_a_person_gets_a_warm_version_back_in_one_step_of_the_route(rollou
     await rollout.tell(wish("rollback", "1"), lambda world: world.live == {world.revision("1"): 100})
     (after,) = rollout.world.store.of_kind("HTTPRoute")
     assert after["metadata"]["generation"] == route["metadata"]["generation"] + 1
+
+
+async def test_who_takes_the_serving_backend_out_of_the_route_costs_seconds(rollout: Rollout) -> None:
+    rollout.world.edit(scaleDownDelaySeconds=300)
+    await rollout.tell(push("2"), serves("2"))
+    await rollout.wait(10)
+    await rollout.tell(lambda world: rename_backend(world, "2", "my-service"), nothing_else)
+    await rollout.wait(10)
+    assert rollout.world.live == {rollout.world.revision("2"): 100}
+
+
+async def test_an_abort_at_all_traffic_takes_as_long_as_at_less(rollout: Rollout) -> None:
+    held = {"canary": {"steps": [{"setWeight": 100}, {"pause": {}}]}}
+    rollout.world.edit(strategy=held)
+    await rollout.tell(push("2"), says("until somebody promotes"))
+    await rollout.wait(20)
+    began = rollout.world.time
+    await rollout.tell(wish("abort", "2"), lambda world: world.live == {world.revision("1"): 100})
+    assert rollout.world.time - began <= rollout.world.gateway_delay + rollout.world.proxy_delay + 1
+
+
+async def test_many_warm_versions_fit_into_the_route(rollout: Rollout) -> None:
+    steps = {"canary": {"steps": [{"setWeight": 50}]}}
+    rollout.world.edit(scaleDownDelaySeconds=100_000, replicas=1, strategy=steps)
+    for number in range(2, 20):
+        await rollout.tell(push(str(number)), serves(str(number)))
+    (route,) = rollout.world.store.of_kind("HTTPRoute")
+    assert len(route["spec"]["rules"][0]["backendRefs"]) <= 16
 
 
 async def test_all_traffic_in_one_step_waits_until_the_proxies_know_the_version(rollout: Rollout) -> None:

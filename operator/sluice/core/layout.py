@@ -12,6 +12,8 @@ from sluice.core.plan import AliasWish
 from sluice.core.replicas import covered, needed
 from sluice.core.strategies.base import Strategy
 
+MOST_KEPT = 8  # a route has room for 16 backends
+
 
 def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int] | None:
     """Return the percent of the traffic by revision, stable first; None before the first install.
@@ -34,7 +36,7 @@ def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observa
 def kept(facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> frozenset[str]:
     """Return the revisions that stay parked in the route, if they are: who may get all traffic back in one write."""
     warm = [entry.revision.name for entry in facts.retired if entry.was_stable and now < entry.scale_down_at]
-    names = [*warm, facts.rollout.revision.name] if facts.rollout else warm
+    names = [*warm[-MOST_KEPT:], *(revision.name for revision in freeze(facts))]
     return frozenset(name for name in names if seen.revision(name).ready)
 
 
@@ -44,7 +46,8 @@ def unsettled(facts: ModelDeploymentStatus, kept: frozenset[str], seen: Observat
     if route is None:
         return False
     due = any(now >= entry.scale_down_at and seen.revision(entry.revision.name).replicas for entry in facts.retired)
-    return not route.parked <= kept or (route.accepted is True and not route.settled and due)
+    # A gateway that has not answered yet wakes us when it does.
+    return route.accepted is True and (not route.parked <= kept or (not route.settled and due))
 
 
 def scale(

@@ -63,10 +63,11 @@ def place(
         kept: revisions that stay parked when they have left the split, to return at once.
     """
     wanted = {revision: percent * PERCENT for revision, percent in split.items()}
+    at_once = tuple(Slot(revision, share) for revision, share in wanted.items())
     ours = [slot for slot in live if slot.share and not slot.foreign]
-    if not ours:
-        return tuple(Slot(revision, share) for revision, share in wanted.items())
     carried = any(slot.revision in wanted and not slot.waits(settled=settled) for slot in ours)
+    if not ours or (refused and not carried):
+        return at_once
     slots: dict[int, Slot] = {}
     placed: set[str] = set()
     for index, slot in enumerate(live):
@@ -86,8 +87,8 @@ def place(
             slots[next(index for index in range(len(live) + len(wanted)) if index not in slots)] = Slot(
                 revision, COMING
             )
-    if all(slot.parked for slot in slots.values()):
-        return tuple(live)
+    if all(slot.parked for slot in slots.values()):  # who had the traffic is gone, as after a hand edit
+        return at_once
     return _whole(slots)
 
 

@@ -149,6 +149,20 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
             id="who had traffic a moment ago gets it back at once",
         ),
         pytest.param(
+            [("a", LEAVING), ("service/mine", BESIDE_LEAVING)],
+            SETTLED | {"kept": {"a"}},
+            {"b": 100},
+            [("b", WHOLE)],
+            id="where somebody took out who had the traffic, it goes to whom it belongs at once",
+        ),
+        pytest.param(
+            [("a", WHOLE)],
+            REFUSED,
+            {"b": 100},
+            [("b", WHOLE)],
+            id="a refused route that leads only to others is written anew",
+        ),
+        pytest.param(
             [("service/mine", WHOLE)], SETTLED, {"a": 100}, [("a", WHOLE)], id="a hand-made route is written anew"
         ),
     ],
