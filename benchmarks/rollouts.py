@@ -69,7 +69,8 @@ class Bench:
             time.sleep(0.5)
 
     def pardon(self) -> None:
-        """Let the version that was rolled back last be tried again."""
+        """Let the version that was rolled back last be tried again, once nobody wants it any more."""
+        self.until(lambda sight: sight.status.get("verdict") != "Failed")
         shell = self.stack.shell.kubectl
         status = json.loads(shell("get", "md", NAME, "-n", NAMESPACE, "-o", "json"))["status"]
         revision = status["rejected"][-1]["revision"]["name"]
