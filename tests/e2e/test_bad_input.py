@@ -35,6 +35,7 @@ def test_a_model_that_is_not_there_is_named(subject: Subject, uri: str, reason: 
     subject.apply(model={"uri": uri})
     status = subject.until(lambda s: condition(s, "Progressing").get("reason") == reason, f"it says {reason}")
     assert says in status["message"]
+    assert reason in [told for told, _ in subject.events()], "and `kubectl describe` tells it too"
     bring_back(subject)
 
 
@@ -79,12 +80,24 @@ def test_an_image_that_does_not_exist_is_rolled_back(subject: Subject) -> None:
 
 def test_pods_that_crash_are_rolled_back_with_their_last_words(subject: Subject) -> None:
     subject.install(FIRST)
-    subject.patch({"server": {"resources": {"limits": {"memory": "20Mi"}, "requests": {"memory": "10Mi"}}}})
+    subject.patch({"server": {"image": subject.stack.images["operator"]}})  # it can fetch models, but not serve any
     status = subject.until(lambda s: bool(s.get("rejected")), "it is rolled back")
+    assert status["rejected"][-1]["reason"] == "Crashed"
+    assert "No module named" in status["rejected"][-1]["message"]
     assert stable(status) == FIRST
 
 
-def test_pods_that_never_get_ready_are_rolled_back_at_the_deadline(subject: Subject) -> None:
+def test_pods_that_run_and_never_get_ready_are_rolled_back_at_the_deadline(subject: Subject) -> None:
+    subject.install(FIRST)
+    hardly_any = {"resources": {"requests": {"cpu": "2m"}, "limits": {"cpu": "2m", "memory": "1Gi"}}}
+    subject.patch({"server": hardly_any, "progressDeadlineSeconds": 15})
+    status = subject.until(lambda s: bool(s.get("rejected")), "it is rolled back")
+    assert status["rejected"][-1]["reason"] == "ProgressDeadlineExceeded"
+    assert "0 of 1 pods ready" in status["rejected"][-1]["message"]
+    assert stable(status) == FIRST
+
+
+def test_pods_that_find_no_node_are_rolled_back_at_the_deadline(subject: Subject) -> None:
     subject.install(FIRST)
     unschedulable = {"resources": {"requests": {"cpu": "900"}, "limits": {"memory": "1Gi"}}}
     subject.patch({"server": unschedulable, "progressDeadlineSeconds": 10})

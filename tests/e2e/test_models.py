@@ -58,6 +58,18 @@ def test_what_a_run_has_logged_is_served(subject: Subject) -> None:
     assert stable["digest"] == tags["sluice.dev/digest"], "the operator computes what the training computed"
 
 
+def test_a_folder_of_an_artifact_store_is_served_by_its_digest(subject: Subject) -> None:
+    api = f"{subject.stack.mlflow_url}/api/2.0/mlflow"
+    version = ask(f"{api}/model-versions/get?name={MODEL}&version={BETTER}")[0]["model_version"]
+    (digest,) = [tag["value"] for tag in version["tags"] if tag["key"] == "sluice.dev/digest"]
+    folder = ask(f"{api}/model-versions/get-download-uri?name={MODEL}&version={BETTER}")[0]["artifact_uri"]
+    assert folder.startswith("mlflow-artifacts:/")
+    subject.apply(model={"uri": folder, "digest": digest})
+    status = subject.until(lambda status: is_true(status, "Ready"), "the folder's model serves")
+    assert (status["stable"]["source"], status["stable"]["digest"]) == (folder, digest)
+    assert subject.answers()
+
+
 def test_a_bucket_without_credentials_says_where_they_belong(subject: Subject) -> None:
     subject.apply(model={"uri": "s3://bucket/penguins", "digest": "sha256:" + "0a" * 32})
     status = subject.until(lambda status: "server.envFrom" in status.get("message", ""), "the store refuses")

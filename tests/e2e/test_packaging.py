@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,6 +124,25 @@ def test_an_upgrade_of_the_operator_in_mid_rollout_changes_nothing(
     assert failed(load) == []
     assert pods[BETTER] <= uids(subject, BETTER)
     assert [reason for reason, _ in subject.events()].count("RolloutStarted") == 1
+
+
+def test_an_upgrade_of_the_chart_brings_the_fields_of_the_new_version(
+    stack: Stack, subject: Subject, tmp_path: Path
+) -> None:
+    """As if an older chart did not know `revisionHistoryLimit`: Helm upgrades the CRD, and what is served stays."""
+    older = tmp_path / "sluice"
+    shutil.copytree(ROOT / "charts/sluice", older)
+    crd = older / "templates/crd.yaml"
+    crd.write_text(crd.read_text().replace("revisionHistoryLimit:", "limitOfOld:", 1))
+    subject.install(FIRST)
+    pods = uids(subject, FIRST)
+    asked = json.dumps(subject.manifest(revisionHistoryLimit=3))
+    helm(stack, "upgrade", RELEASE, str(older), *values(stack))
+    refused = stack.shell.attempt("kubectl", "apply", "--dry-run=server", "-f", "-", stdin=asked)
+    assert 'unknown field "spec.revisionHistoryLimit"' in refused.stderr
+    install_chart(stack)
+    stack.shell.run("kubectl", "apply", "--dry-run=server", "-f", "-", stdin=asked)
+    assert uids(subject, FIRST) == pods
 
 
 def test_an_operator_of_one_namespace_has_rights_and_eyes_for_no_other(
