@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     _seed(_registry(register)).set_defaults(run=commands.register)
 
     one = add("demo-version", help="make one version for the demo")
-    one.add_argument("kind", help="first, better, failing or broken")
+    one.add_argument("kind", help="first, better, failing, broken or slow")
     one.add_argument("--alias", help="alias to move to the new version")
     _registry(one).set_defaults(run=commands.demo_version)
 

@@ -1,4 +1,4 @@
-"""What can be done at this moment: exact commands, each bound to the revision that is seen. Pure."""
+"""What can be done at this moment: exact commands, for the revision that is seen. Pure."""
 
 from __future__ import annotations
 
