@@ -12,7 +12,6 @@ from sluice.kube.api import Manifest
 from tests.simulation.pods import Life
 from tests.simulation.world import NAME, World, split_of
 
-
 # People ask for the same twice in a second, and pods go and come.
 MAY_REPEAT = ("Action", "MissingPods", "NoReadyPods", "Recovered")
 
