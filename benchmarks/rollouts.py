@@ -42,7 +42,7 @@ class Bench:
     stack: Stack
     watcher: Watcher
 
-    def install(self, steps: list[dict[str, Any]], *, warm_seconds: int = 5) -> None:
+    def install(self, steps: list[dict[str, Any]], *, warm_seconds: int = 5, replicas: int = 2) -> None:
         """Put version 1 live with these steps, from nothing."""
         shell = self.stack.shell
         shell.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
@@ -50,7 +50,7 @@ class Bench:
         self.stack.move_alias(ALIAS, FIRST)
         spec = {
             "model": {"uri": f"models:/penguins@{ALIAS}"},
-            "replicas": 2,
+            "replicas": replicas,
             "traffic": {"gateway": {"name": "public", "namespace": "gateways"}, "pathPrefix": "/bench"},
             "strategy": {"canary": {"steps": steps}},
             "scaleDownDelaySeconds": warm_seconds,

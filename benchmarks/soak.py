@@ -22,8 +22,10 @@ from hack.cluster.paths import ClusterPaths
 from hack.demo.watching import Watcher
 from hack.stack.install import bring_up
 
-STEPS: list[dict[str, Any]] = [{"setWeight": 50}, {"analysis": {"marginAbsolute": 0.2, "minRequests": 10}}]
-RATE = 10.0
+# Light, so that other measurements can go on beside it: what is watched is the operator.
+STEPS: list[dict[str, Any]] = [{"setWeight": 50}, {"pause": {"duration": "1s"}}]
+BROKEN_STEPS: list[dict[str, Any]] = [{"setWeight": 50}, {"pause": {"duration": "1h"}}]
+RATE = 3.0
 ROUND = (BETTER, BROKEN, FIRST, BROKEN)
 COMMAND = b"python\0-m\0sluice\0"
 
@@ -55,7 +57,7 @@ def growth(samples: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def soak(bench: Bench, cluster: str, minutes: float) -> dict[str, Any]:
     """Roll out until the time is over; what was stable before is never warm, so that each rollout is a whole one."""
-    bench.install(STEPS, warm_seconds=0)
+    bench.install(STEPS, warm_seconds=0, replicas=1)
     samples: list[dict[str, Any]] = []
     began = time.monotonic()
     with bench.load(RATE) as load:
@@ -75,6 +77,8 @@ def soak(bench: Bench, cluster: str, minutes: float) -> dict[str, Any]:
 def roll_out(bench: Bench, version: int) -> None:
     """Move the alias, and wait for the end: a promotion, or for the broken version a rollback, and back again."""
     before = bench.watcher.look().stable
+    steps = json.dumps({"spec": {"strategy": {"canary": {"steps": BROKEN_STEPS if version == BROKEN else STEPS}}}})
+    bench.stack.shell.kubectl("patch", "md", NAME, "-n", NAMESPACE, "--type=merge", "--patch", steps)
     bench.stack.move_alias(ALIAS, version)
     if version != BROKEN:
         bench.until(lambda sight: sight.stable == str(version) and not sight.candidate)

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hack.cluster.paths import ClusterPaths
@@ -75,11 +76,13 @@ def repair(stack: Stack, cluster: str) -> None:
 def stopped_kubelet(cluster: str) -> Iterator[None]:
     """Let the node fall silent: its pods live on, and nobody hears of them."""
     victim = process(cluster, "kubelet")
+    parent = int(Path(f"/proc/{victim.pid}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(victim.pid, signal.SIGSTOP)
     try:
         yield
     finally:
         os.kill(victim.pid, signal.SIGCONT)
+        os.kill(parent, signal.SIGCONT)  # who waits for it (nsenter) has stopped with it
 
 
 @contextmanager
