@@ -17,7 +17,7 @@ def announcements(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -
     return (
         *_problem(old, new, "Degraded", ConditionStatus.TRUE),
         *_problem(old, new, "Progressing", ConditionStatus.UNKNOWN),
-        *_pause(old, new, ongoing=after.rollout is not None),
+        *(_pause(old, new, ongoing=after.rollout is not None) if after.stable else ()),
         *_written_back(before, after),
     )
 

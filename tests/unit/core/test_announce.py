@@ -50,6 +50,10 @@ def test_a_pause_and_its_end_are_told() -> None:
     assert ("Normal", "Resumed") in told(paused.next().edited(paused=False))
 
 
+def test_a_first_install_without_pods_is_as_it_was_asked_for() -> None:
+    assert "ScaledToZero" not in [reason for _, reason in told(Moment().edited(replicas=0).next())]
+
+
 def test_a_step_that_waits_for_a_person_is_told_once() -> None:
     held = EARLY.edited(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
     held = held.rolling_out("2", step=1, weight=20, age=10)
