@@ -13,7 +13,7 @@ from tests.simulation.pods import Life
 from tests.simulation.world import NAME, World, split_of
 
 # People ask for the same twice in a second, and pods go and come.
-MAY_REPEAT = ("Action", "MissingPods", "NoReadyPods", "Recovered")
+MAY_REPEAT = ("Action", "NoReadyPods", "Recovered")
 
 
 @dataclass

@@ -8,7 +8,8 @@ from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus
 from sluice.core.moves import normal, warning
 from sluice.core.plan import Event
 
-_DECIDED = ("RolledBack", "Inconclusive")  # the decision itself tells of these
+# The decision itself tells of the first two; pods are missing whenever somebody scales up.
+_UNTOLD = ("RolledBack", "Inconclusive", "MissingPods")
 
 
 def announcements(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
@@ -47,7 +48,7 @@ def _written_back(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -
 
 def _reason(found: Mapping[str, Condition], kind: str, status: ConditionStatus) -> str | None:
     condition = found.get(kind)
-    if condition is None or condition.status is not status or condition.reason in _DECIDED:
+    if condition is None or condition.status is not status or condition.reason in _UNTOLD:
         return None
     return condition.reason
 
