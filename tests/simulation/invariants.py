@@ -12,8 +12,8 @@ from sluice.kube.api import Manifest
 from tests.simulation.pods import Life
 from tests.simulation.world import NAME, World, split_of
 
-# People ask for the same twice in a second, and pods go and come.
-MAY_REPEAT = ("Action", "NoReadyPods", "Recovered")
+# People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
+MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
 
 
 @dataclass

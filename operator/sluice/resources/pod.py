@@ -88,7 +88,7 @@ def _fetch(revision: Revision, server: Server, tracking_uri: str) -> Manifest:
         ),
         **({"envFrom": [source.to_kubernetes() for source in server.env_from]} if server.env_from else {}),
         "resources": server.resources.to_kubernetes(),
-        "terminationMessagePolicy": "File",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": SECURITY,
         "volumeMounts": _mounts(read_only_model=False),
     }
