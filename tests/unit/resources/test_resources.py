@@ -50,7 +50,7 @@ def test_the_init_container_knows_what_to_fetch_and_what_it_must_be() -> None:
         "SLUICE_MODEL_DIR": "/model",
         "HOME": "/tmp",
     }
-    assert fetch["terminationMessagePolicy"] == "File"
+    assert fetch["terminationMessagePolicy"] == "FallbackToLogsOnError", "a wrong image has last words too"
 
 
 def test_files_outside_the_registry_are_fetched_from_their_own_address() -> None:
