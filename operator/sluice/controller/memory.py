@@ -15,7 +15,7 @@ from sluice.core.observation import WriteBack
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest
 from sluice.traffic import gateway_api
-from sluice.traffic.slots import SETTLING, Slot
+from sluice.traffic.slots import SETTLING
 
 # What people read is written this often at most while only counts change: a write per second would wake every watcher.
 CHECKPOINT = timedelta(seconds=5)
@@ -55,10 +55,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Taken:
-    """Backends of a route that the gateway was seen to have taken, and since when."""
+    """A route that the gateway was seen to have taken, by UID and generation, and since when."""
 
     uid: str
-    slots: tuple[Slot, ...]
+    generation: int
     since: datetime
 
 
@@ -127,12 +127,12 @@ class Memory:
         self.repairs.clear()
 
     def has_settled(self, route: Manifest | None, now: datetime) -> bool:
-        """Say whether the gateway has taken a route's backends long enough ago for all its proxies to know them."""
+        """Say whether the gateway has taken a route long enough ago for all its proxies to know it."""
         if route is None or not gateway_api.read(route).accepted:
             return False
-        uid, slots = route["metadata"]["uid"], gateway_api.read_slots(route)
-        if self.taken is None or (self.taken.uid, self.taken.slots) != (uid, slots):
-            self.taken = Taken(uid, slots, now)
+        uid, generation = route["metadata"]["uid"], route["metadata"]["generation"]
+        if self.taken is None or (self.taken.uid, self.taken.generation) != (uid, generation):
+            self.taken = Taken(uid, generation, now)
         return now - self.taken.since >= SETTLING
 
     def applies(self, key: tuple[str, str], manifest: Manifest, stored: Manifest) -> None:

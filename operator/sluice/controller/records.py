@@ -44,7 +44,9 @@ class Records:
         return memory.kept.record if status.rollout else None
 
     async def write(self, namespace: str, name: str, entry: Entry, memory: Memory, now: datetime) -> None:
-        """Store a record if it holds a decision or was not stored for a while; else only remember it.
+        """Store a record if it holds a decision, knows another pod, or was not stored for a while; else remember it.
+
+        Where a pod's counters stood when it was first seen is known to nobody else.
 
         Raises:
             ConflictError: somebody else wrote it since it was read.
@@ -54,7 +56,7 @@ class Records:
         if kept is None or kept.name != entry.name:
             # It begins. One of its name that is there belongs to an attempt whose status never came to be.
             kept = Kept(entry.name, None, None, None)
-        elif not entry.decided and kept.stored_at and now - kept.stored_at < CHECKPOINT:
+        elif not entry.decided and kept.stored_at and now - kept.stored_at < CHECKPOINT and _same_pods(kept, entry):
             memory.kept = replace(kept, record=entry.record)
             return
         memory.kept = None  # whatever happens now, only an answer tells what is stored
@@ -84,6 +86,11 @@ def record_object(namespace: str, name: str, entry: Entry, version: str | None) 
         "spec": entry.record.spec.to_kubernetes(),
         "status": entry.record.status.to_kubernetes(),
     }
+
+
+def _same_pods(kept: Kept, entry: Entry) -> bool:
+    before = kept.record.status.evidence.cursors.keys() if kept.record else set()
+    return before == entry.record.status.evidence.cursors.keys()
 
 
 def _recent(status: ModelDeploymentStatus, now: datetime) -> bool:
