@@ -39,8 +39,8 @@ FULL: dict[str, Any] = {
             "canary": {
                 "steps": [
                     {"setWeight": 10},
-                    {"pause": {"duration": "10m"}},
                     {"analysis": {"marginAbsolute": 0.02, "marginRatio": 1.2, "minRequests": 50}},
+                    {"pause": {"duration": "10m"}},  # as often as there is room for steps
                 ]
             }
         },
