@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from hack.load import Answer, Load
+from hack.load import Load
 from hack.stack.commands import ROOT
 from hack.stack.install import NAMESPACE, RELEASE, Stack, helm, install_chart, values
+from tests.e2e.faults import failed
 from tests.e2e.subject import Subject, candidate, condition, is_true, stable, weight
 from tests.e2e.test_canary import uids
 
@@ -38,10 +39,6 @@ def other(stack: Stack, subject: Subject) -> Iterator[Subject]:
     made.create_namespace()
     yield made
     made.remove()
-
-
-def failed(load: Load) -> list[Answer]:
-    return [answer for answer in load.answers if answer.failed]
 
 
 def metadata(subject: Subject) -> dict[str, Any]:
