@@ -47,8 +47,8 @@ class Api(Protocol):
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """Return an object, None when it is not there."""
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
-        """Apply a JSON merge patch."""
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Apply a JSON merge patch; return what is stored."""
 
 
 class StillRunningError(Exception):

@@ -116,6 +116,15 @@ class Subject:
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
         return items
 
+    def pods_of(self, version: int) -> set[str]:
+        """Return the UIDs of a model version's pods, without those that are ending."""
+        return {
+            pod["metadata"]["uid"]
+            for pod in self.get("pods")
+            if pod["metadata"]["annotations"]["sluice.dev/model"] == f"penguins/{version}"
+            and "deletionTimestamp" not in pod["metadata"]
+        }
+
     def events(self) -> list[tuple[str, str]]:
         """Return reasons and messages of its events, oldest first."""
         events = sorted(self.get("events"), key=lambda event: int(event["metadata"]["resourceVersion"]))

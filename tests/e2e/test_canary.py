@@ -11,16 +11,6 @@ FIRST, BETTER, FAILING, BROKEN = 1, 2, 3, 4
 Traffic = Callable[[float], Load]
 
 
-def uids(subject: Subject, version: int) -> set[str]:
-    pods = subject.get("pods")
-    model = f"penguins/{version}"
-    return {
-        p["metadata"]["uid"]
-        for p in pods
-        if p["metadata"]["annotations"]["sluice.dev/model"] == model and "deletionTimestamp" not in p["metadata"]
-    }
-
-
 def test_a_good_version_is_promoted_without_a_failed_request_or_a_second_load(
     subject: Subject, traffic: Traffic
 ) -> None:
@@ -28,12 +18,12 @@ def test_a_good_version_is_promoted_without_a_failed_request_or_a_second_load(
     with traffic(40) as load:
         subject.alias_to(BETTER)
         subject.until(lambda s: weight(s) == 50, "half of the traffic goes to version 2")
-        pods = uids(subject, BETTER)
+        pods = subject.pods_of(BETTER)
         status = subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
-        subject.until(lambda _: not uids(subject, FIRST), "version 1 is scaled down")
+        subject.until(lambda _: not subject.pods_of(FIRST), "version 1 is scaled down")
     assert [answer for answer in load.answers if answer.failed] == []
     assert load.answers[-1].version == str(BETTER)
-    assert pods <= uids(subject, BETTER), "promotion must not start pods again"
+    assert pods <= subject.pods_of(BETTER), "promotion must not start pods again"
     reasons = [reason for reason, _ in subject.events()]
     assert reasons.count("Promoted") == 2
     assert reasons.count("RolloutStarted") == 1
@@ -45,7 +35,7 @@ def test_a_version_that_fails_on_some_rows_is_rolled_back_and_stays_so(subject: 
     with traffic(40) as load:
         subject.alias_to(FAILING)
         status = subject.until(lambda s: rejected(s) == FAILING, "version 3 is rolled back")
-        subject.until(lambda _: not uids(subject, FAILING), "version 3 is scaled down")
+        subject.until(lambda _: not subject.pods_of(FAILING), "version 3 is scaled down")
     failed = [answer for answer in load.answers if answer.failed]
     assert failed
     assert {answer.version for answer in failed} == {str(FAILING)}
@@ -74,7 +64,7 @@ def test_an_abort_takes_all_traffic_off_the_candidate(subject: Subject, traffic:
         subject.until(lambda s: weight(s) == 50, "half of the traffic goes to version 2")
         subject.annotate("abort")
         status = subject.until(lambda s: rejected(s) == BETTER, "version 2 is aborted")
-        subject.until(lambda _: not uids(subject, BETTER), "version 2 is scaled down")
+        subject.until(lambda _: not subject.pods_of(BETTER), "version 2 is scaled down")
     assert status["rejected"][-1]["reason"] == "Aborted"
     assert [answer for answer in load.answers if answer.failed] == []
     assert load.answers[-1].version == str(FIRST)
@@ -105,10 +95,10 @@ def test_two_versions_within_a_second_end_with_the_later_one(subject: Subject, t
 
 def test_a_change_of_replicas_is_no_rollout(subject: Subject) -> None:
     subject.install(FIRST)
-    before = uids(subject, FIRST)
+    before = subject.pods_of(FIRST)
     subject.kubectl("scale", "md", subject.name, "--replicas=2")
     status = subject.until(lambda s: s["ready"] == "2/2", "two pods are ready")
-    assert before < uids(subject, FIRST)
+    assert before < subject.pods_of(FIRST)
     assert status.get("rollout") is None
     assert "RolloutStarted" not in [reason for reason, _ in subject.events()]
 

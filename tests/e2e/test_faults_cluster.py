@@ -21,7 +21,6 @@ from tests.e2e.faults import (
     stopped_kubelet,
 )
 from tests.e2e.subject import Subject, candidate, condition, is_true, stable, weight
-from tests.e2e.test_canary import uids
 
 pytestmark = pytest.mark.embedded  # these reach for processes of the node
 
@@ -70,6 +69,7 @@ def test_proxies_that_are_killed_in_mid_rollout_are_not_held_against_the_candida
         subject.until(lambda s: weight(s) == 20, "the first step is taken")
         assert kill_containers(subject.stack, CLUSTER, GATEWAYS, PROXY)
         promoted(subject)
+        subject.until(lambda _: not subject.pods_of(FIRST), "version 1 is scaled down")
     lost = failed(load)
     assert {answer.version for answer in lost} <= {""}, "only the gateway itself failed"
     assert load.answers[-1].version == str(BETTER)
@@ -91,12 +91,12 @@ def test_a_node_that_falls_silent_is_said_and_nothing_is_decided_until_it_is_bac
     subject.install(FIRST, strategy=HALF_AND_WAIT)
     subject.alias_to(BETTER)
     subject.until(lambda s: weight(s) == 50, "half of the traffic goes to version 2")
-    pods = uids(subject, FIRST) | uids(subject, BETTER)
+    pods = subject.pods_of(FIRST) | subject.pods_of(BETTER)
     with stopped_kubelet(CLUSTER):
         status = subject.until(lambda s: condition(s, "Degraded").get("reason") == "NoReadyPods", "it says so")
         assert "node" in condition(status, "Degraded")["message"]
         assert (stable(status), candidate(status)) == (FIRST, BETTER)
     subject.until(lambda s: weight(s) == 50 and is_true(s, "Available"), "it goes on where it was")
-    assert uids(subject, FIRST) | uids(subject, BETTER) == pods
+    assert subject.pods_of(FIRST) | subject.pods_of(BETTER) == pods
     subject.annotate("promote")
     promoted(subject)

@@ -27,6 +27,7 @@ def test_a_slow_version_is_rolled_back_for_being_slow(subject: Subject, traffic:
         subject.alias_to(SLOW)
         status = subject.until(lambda s: rejected(s) == SLOW, "version 5 is rolled back")
         subject.until(lambda s: s["verdict"] == "Failed", "it says so")
+        subject.until(lambda _: not subject.pods_of(SLOW), "version 5 is scaled down, so nobody waits for it any more")
     assert status["rejected"][-1]["reason"] == "HarmProven"
     assert status["rejected"][-1]["message"].startswith("slower: ")
     assert stable(status) == BETTER

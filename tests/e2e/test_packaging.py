@@ -18,7 +18,6 @@ from hack.stack.commands import ROOT
 from hack.stack.install import NAMESPACE, RELEASE, Stack, helm, install_chart, values
 from tests.e2e.faults import failed
 from tests.e2e.subject import Subject, candidate, condition, is_true, stable, weight
-from tests.e2e.test_canary import uids
 
 FIRST, BETTER = 1, 2
 HALF_AND_WAIT = {"canary": {"steps": [{"setWeight": 50}, {"pause": {"duration": "1h"}}]}}
@@ -80,7 +79,7 @@ def test_an_uninstall_in_mid_rollout_leaves_traffic_flowing_and_a_new_install_go
         subject.alias_to(BETTER)
         subject.until(lambda s: s.get("step") == "2/2 pause", "half of the traffic goes to version 2")
         assert is_held(subject)
-        pods = {version: uids(subject, version) for version in (FIRST, BETTER)}
+        pods = {version: subject.pods_of(version) for version in (FIRST, BETTER)}
         routes = subject.get("httproutes")
 
         helm(stack, "uninstall", RELEASE)
@@ -94,7 +93,7 @@ def test_an_uninstall_in_mid_rollout_leaves_traffic_flowing_and_a_new_install_go
         time.sleep(3)  # of traffic without an operator
         assert versions_since(load, since) == {str(FIRST), str(BETTER)}
         assert subject.get("httproutes")[0]["spec"] == routes[0]["spec"]
-        assert {version: uids(subject, version) for version in pods} == pods
+        assert {version: subject.pods_of(version) for version in pods} == pods
 
         helm(stack, "install", RELEASE, "charts/sluice", *values(stack))
         subject.until(lambda _: is_held(subject), "the new operator takes hold of it")
@@ -102,7 +101,7 @@ def test_an_uninstall_in_mid_rollout_leaves_traffic_flowing_and_a_new_install_go
         subject.annotate("promote")
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
     assert failed(load) == []
-    assert pods[BETTER] <= uids(subject, BETTER)
+    assert pods[BETTER] <= subject.pods_of(BETTER)
     assert [reason for reason, _ in subject.events()].count("RolloutStarted") == 1
 
 
@@ -113,13 +112,13 @@ def test_an_upgrade_of_the_operator_in_mid_rollout_changes_nothing(
     with traffic(40) as load:
         subject.alias_to(BETTER)
         subject.until(lambda s: weight(s) == 20, "the first step is taken")
-        pods, before = {version: uids(subject, version) for version in (FIRST, BETTER)}, operators(stack)
+        pods, before = {version: subject.pods_of(version) for version in (FIRST, BETTER)}, operators(stack)
         install_chart(stack, "--set", "logLevel=debug")
         subject.until(lambda _: not operators(stack) & before, "all of the operator's own pods are new")
-        assert pods[FIRST] <= uids(subject, FIRST) or stable(subject.status()) == BETTER
+        assert pods[FIRST] <= subject.pods_of(FIRST) or stable(subject.status()) == BETTER
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
     assert failed(load) == []
-    assert pods[BETTER] <= uids(subject, BETTER)
+    assert pods[BETTER] <= subject.pods_of(BETTER)
     assert [reason for reason, _ in subject.events()].count("RolloutStarted") == 1
 
 
@@ -132,14 +131,14 @@ def test_an_upgrade_of_the_chart_brings_the_fields_of_the_new_version(
     crd = older / "templates/crd.yaml"
     crd.write_text(crd.read_text().replace("revisionHistoryLimit:", "limitOfOld:", 1))
     subject.install(FIRST)
-    pods = uids(subject, FIRST)
+    pods = subject.pods_of(FIRST)
     asked = json.dumps(subject.manifest(revisionHistoryLimit=3))
     helm(stack, "upgrade", RELEASE, str(older), *values(stack))
     refused = stack.shell.attempt("kubectl", "apply", "--dry-run=server", "-f", "-", stdin=asked)
     assert 'unknown field "spec.revisionHistoryLimit"' in refused.stderr
     install_chart(stack)
     stack.shell.run("kubectl", "apply", "--dry-run=server", "-f", "-", stdin=asked)
-    assert uids(subject, FIRST) == pods
+    assert subject.pods_of(FIRST) == pods
 
 
 def test_an_operator_of_one_namespace_has_rights_and_eyes_for_no_other(
@@ -187,7 +186,7 @@ def test_without_helm_the_documented_steps_let_go_and_leave_traffic_flowing(
     stack: Stack, subject: Subject, traffic: Traffic
 ) -> None:
     subject.install(FIRST)
-    pods = uids(subject, FIRST)
+    pods = subject.pods_of(FIRST)
     (steps,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
     with traffic(20) as load:
         stack.shell.run("bash", "-euo", "pipefail", "-c", steps)
@@ -198,6 +197,6 @@ def test_without_helm_the_documented_steps_let_go_and_leave_traffic_flowing(
         subject.until(lambda _: is_held(subject), "the operator takes hold of it again")
         subject.until(lambda s: is_true(s, "Ready"), "and finds it as it was")
     assert failed(load) == []
-    assert uids(subject, FIRST) == pods
+    assert subject.pods_of(FIRST) == pods
     stack.shell.run("bash", "-euo", "pipefail", "-c", steps)
     subject.kubectl("delete", "md", subject.name, "--timeout=30s")

@@ -80,8 +80,8 @@ class SimulatedApi(KubeApi):
     async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:
         return await self._write(lambda: self.world.store.apply_status(manifest))
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
-        await self._write(lambda: self.world.store.merge(resource, namespace, name, patch))
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        return await self._write(lambda: self.world.store.merge(resource, namespace, name, patch))
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         await self._write(lambda: self.world.store.create(manifest))

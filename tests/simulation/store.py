@@ -91,7 +91,7 @@ class Store:
         self._put(key, manifest | {"metadata": manifest["metadata"] | kept})
         return self.objects[key]
 
-    def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
+    def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         key = (resource.kind, namespace, name)
         live = self.objects.get(key)
         if live is None:
@@ -100,6 +100,7 @@ class Store:
         merged = _merge(copy(live), copy(patch))
         merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         self.write(merged)
+        return self.objects[key]
 
     def write(self, changed: Manifest) -> None:
         """Store an object that somebody else than the one field manager has changed."""

@@ -47,12 +47,12 @@ class Cluster:
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         return next((m for m in self.models if m["metadata"]["name"] == name), None)
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         if resource.kind == "Deployment":
             self.log.append((namespace, name, patch))
             if not self.deployment:
                 raise NotFoundError("gone")
-            return
+            return patch
         if self.gone:
             raise NotFoundError("gone")
         found = next(m for m in self.models if m["metadata"]["name"] == name)["metadata"]
@@ -65,6 +65,7 @@ class Cluster:
         found["finalizers"] = patch["metadata"]["finalizers"] or []
         for key in patch["metadata"].get("annotations", {}):
             del found["annotations"][key]
+        return {"metadata": found}
 
 
 async def nothing(seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -200,20 +200,34 @@ class Applier:
         found = live.get(key)
         if memory.is_applied(key, manifest, found):
             return
-        wanted = manifest
+        added: tuple[str, ...] = ()
+        wanted, version = manifest, found and found["metadata"]["resourceVersion"]
+        if found and manifest["kind"] == "HTTPRoute":
+            added = gateway_api.additions(manifest, found)
+            version = await self._take_out(added, found)
         if found:
-            version = found["metadata"]["resourceVersion"]
             wanted = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": version}}
         stored = await self.api.apply(KINDS[manifest["kind"]], wanted)
         made_again = found is None and key in memory.applied
         memory.applies(key, manifest, stored)
-        added = gateway_api.additions(manifest, stored) if manifest["kind"] == "HTTPRoute" else ()
-        if added:  # an apply leaves alone what it does not name, but the route is ours whole
-            removal = {"metadata": {"resourceVersion": stored["metadata"]["resourceVersion"]}}
-            meta = manifest["metadata"]
-            await self.api.merge(ROUTES, meta["namespace"], meta["name"], removal | {"spec": dict.fromkeys(added)})
         if repair := repaired(manifest, found, added=added, made_again=made_again):
             memory.repairs.append(repair)
+
+    async def _take_out(self, fields: Collection[str], route: Manifest) -> str:
+        """Take fields out of a route's spec: an apply leaves alone what it does not name, but the route is ours whole.
+
+        This comes before the apply: if it fails, nothing is noted as applied, and the next look does it again.
+
+        Returns:
+            The resourceVersion of the route.
+        """
+        meta = route["metadata"]
+        version: str = meta["resourceVersion"]
+        if fields:
+            removal = {"metadata": {"resourceVersion": version}, "spec": dict.fromkeys(fields)}
+            left = await self.api.merge(ROUTES, meta["namespace"], meta["name"], removal)
+            version = left["metadata"]["resourceVersion"]
+        return version
 
     async def _forget(self, target: Target, revision: str, memory: Memory) -> None:
         name = object_name(target.name, revision)

@@ -63,9 +63,9 @@ class Noted(KubeApi):
         """Apply an object's status."""
         return self._note(manifest, await self.api.apply_status(resource, manifest))
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
-        """Apply a JSON merge patch."""
-        await self.api.merge(resource, namespace, name, patch)
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Apply a JSON merge patch; return what is stored."""
+        return await self.api.merge(resource, namespace, name, patch)
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Create an object."""

@@ -55,8 +55,8 @@ class KubeApi(Protocol):
     async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:
         """Apply an object's status; with a resourceVersion in its metadata only if that is still current."""
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
-        """Apply a JSON merge patch."""
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Apply a JSON merge patch; return what is stored."""
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Create an object."""

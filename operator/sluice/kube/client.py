@@ -85,9 +85,9 @@ class Kube(KubeApi):
         """Apply an object's status; with a resourceVersion in its metadata only if that is still current."""
         return await self._apply(resource, manifest, "/status")
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
-        """Apply a JSON merge patch."""
-        await self._request("PATCH", resource.path(namespace, name), body=patch, content_type=MERGE)
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Apply a JSON merge patch; return what is stored."""
+        return await self._request("PATCH", resource.path(namespace, name), body=patch, content_type=MERGE)
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Create an object."""

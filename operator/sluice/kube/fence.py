@@ -49,9 +49,9 @@ class Fence(KubeApi):
         """Apply an object's status."""
         return await self._write(lambda: self._api.apply_status(resource, manifest))
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
-        """Apply a JSON merge patch."""
-        await self._write(lambda: self._api.merge(resource, namespace, name, patch))
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Apply a JSON merge patch; return what is stored."""
+        return await self._write(lambda: self._api.merge(resource, namespace, name, patch))
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Create an object."""

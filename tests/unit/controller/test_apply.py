@@ -47,9 +47,9 @@ class FailingApi(SimulatedApi):
         self.note("create", resource.kind)
         await super().create(resource, manifest)
 
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> None:
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         self.note("merge", resource.kind)
-        await super().merge(resource, namespace, name, patch)
+        return await super().merge(resource, namespace, name, patch)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sluice.controller.memory import Memory
+from sluice.kube.errors import ConflictError
 
 from tests.simulation.invariants import weights
 from tests.simulation.store import copy
@@ -82,6 +83,25 @@ async def test_fields_added_to_the_route_are_taken_out(bench: Bench) -> None:
     await bench.look()
     assert "hostnames" not in bench.world.store.of_kind("HTTPRoute")[0]["spec"]
     assert [message.partition("put back: ")[2] for message in told(bench.world)] == ["spec.hostnames removed"]
+
+
+async def test_fields_added_to_the_route_are_taken_out_when_the_gateway_writes_in_between(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway's word on the edit comes at any moment; what is refused for it is done by the next look."""
+    await bench.look()
+    edit(bench.world, "HTTPRoute", lambda route: route["spec"].update(hostnames=["only.example"]))
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.api, "merge", conflicts)
+        with pytest.raises(ConflictError):
+            await bench.look()
+    await bench.look()
+    assert "hostnames" not in bench.world.store.of_kind("HTTPRoute")[0]["spec"]
+    assert [message.partition("put back: ")[2] for message in told(bench.world)] == ["spec.hostnames removed"]
+
+
+async def conflicts(*_: object) -> None:
+    raise ConflictError("the object has been modified")
 
 
 @pytest.mark.parametrize("kind", ["Service", "Deployment", "HTTPRoute"])
