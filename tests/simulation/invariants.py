@@ -95,6 +95,8 @@ class Invariants:
 
     def _replicas(self, world: World, before: Before, now: Before) -> None:
         wanted = ((world.md or {}).get("spec", {})).get("replicas", 1)
+        if now.status.get("downSince"):
+            return  # a recreate, which has said so before
         for revision, was in before.replicas.items():
             weight = max(world.live.get(revision, 0), now.weights.get(revision, 0))
             left = now.replicas.get(revision, 0)

@@ -129,6 +129,17 @@ def both(*conditions: Callable[[World], bool]) -> Callable[[World], bool]:
     return lambda world: all(condition(world) for condition in conditions)
 
 
+RECREATE = edit(strategy={"canary": None, "recreate": {}})
+
+
+def in_gap_no_more(world: World) -> bool:
+    return "downSince" not in world.status
+
+
+def runs_nothing(world: World) -> bool:
+    return not any(life.serving for life in world.lives.values())
+
+
 # From here on, by name: what a controller may crash in at any write.
 STORIES: Mapping[str, tuple[Chapter, ...]] = {
     "promoted": (Chapter(push("2"), serves("2"), "2 is promoted"),),
@@ -185,6 +196,19 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
         Chapter(push("2"), weight("2", 20), "2 has traffic"),
         Chapter(registry_fails, serves("2"), "2 is promoted all the same"),
         Chapter(registry_is_back, serves("2"), "2 still serves"),
+    ),
+    "recreated": (
+        Chapter(RECREATE, serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(serves("2"), in_gap_no_more), "2 serves"),
+    ),
+    "recreated in vain": (
+        Chapter(RECREATE, serves("1"), "nothing happens yet"),
+        Chapter(push("2", behaviour=Behaviour.CRASH), both(rejected("2"), in_gap_no_more), "1 serves again"),
+    ),
+    "recreate aborted": (
+        Chapter(RECREATE, serves("1"), "nothing happens yet"),
+        Chapter(push("2"), runs_nothing, "1 is stopped"),
+        Chapter(wish("abort", "2"), both(rejected("2"), answered_wish, in_gap_no_more), "1 serves again"),
     ),
     "deleted": (
         Chapter(push("2"), weight("2", 20), "2 has traffic"),

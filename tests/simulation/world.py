@@ -38,6 +38,8 @@ class World:
     outage: Unresolved | None = None
     live: dict[str, int] = field(default_factory=dict)  # by revision, percent, as the gateway does it now
     unserved: int = 0
+    missed: int = 0  # requests in the gap of a recreate
+    gap_until: float = -1.0  # the gap as it was announced, and the time until the proxies know its end
     proxied: Manifest = field(default_factory=dict)  # the route as the proxies know it
     torn: list[str] = field(default_factory=list)  # changes of it that cost requests: see `traffic/slots.py`
     tampered: bool = False  # somebody else touched the route, or the gateway refused it: then it may be torn
@@ -165,6 +167,8 @@ class World:
         return [{"kind": "EndpointSlice", "endpoints": found}]
 
     def _traffic(self, seconds: float) -> None:
+        if self.status.get("downSince"):
+            self.gap_until = self.time + seconds + self.gateway_delay + self.proxy_delay
         if not self.live:
             return
         serving = {name: [life for life in self.pods_of(name) if life.serving] for name in self.live}
@@ -173,6 +177,8 @@ class World:
             if ready := serving[name]:
                 life = ready[int(random() * len(ready))]
                 life.answer(self.time, error=random() < life.version.errors)
+            elif self.time <= self.gap_until:
+                self.missed += 1
             else:
                 self.unserved += 1
 
@@ -239,7 +245,7 @@ class World:
         if self.gateway_refuses:
             self.tampered = True
         elif self.time >= self.taken_at[seen] + self.proxy_delay and self.proxied.get("spec") != route["spec"]:
-            if self.proxied:
+            if self.proxied and any(self.ready(name) for name in self.live):
                 self.torn += torn(self.proxied, route)
             self.live, self.proxied = split_of(route), route
 

@@ -327,7 +327,16 @@ class Canary(ApiModel):
     )
 
 
+class Recreate(ApiModel):
+    """The old version down, then the new one up: needs no spare capacity, and nobody serves in between.
+
+    Nothing can be compared, so that `analysis` has no part in it: a version that never gets ready is rolled back, which
+    is the same backwards.
+    """
+
+
 STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
+BUILT = ("canary", "recreate")
 
 
 class Strategy(ApiModel):
@@ -337,7 +346,7 @@ class Strategy(ApiModel):
     blue_green: NotBuiltYet | None = None
     shadow: NotBuiltYet | None = None
     ab_test: NotBuiltYet | None = None
-    recreate: NotBuiltYet | None = None
+    recreate: Recreate | None = None
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
@@ -346,9 +355,9 @@ class Strategy(ApiModel):
                 f"a strategy is exactly one of {', '.join(STRATEGIES)}: write for example strategy: {{canary: {{}}}}",
             ),
             *(
-                cel(f"!has(self.{name})", f"strategy {name} is not built yet: use canary")
+                cel(f"!has(self.{name})", f"strategy {name} is not built yet: use {' or '.join(BUILT)}")
                 for name in STRATEGIES
-                if name != "canary"
+                if name not in BUILT
             ),
         )
     }

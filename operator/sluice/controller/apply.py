@@ -98,6 +98,7 @@ class Applier:
             route = gateway_api.render(
                 name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
                 split=plan.split, live=found, settled=memory.has_settled(found, now), kept=plan.kept,
+                outage=plan.outage,
             )  # fmt: skip
             await self._apply(route, memory, live)
         for revision in plan.freeze:

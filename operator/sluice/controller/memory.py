@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -104,6 +105,12 @@ class Memory:
             return True
         due = self.written_at is None or now - self.written_at >= CHECKPOINT
         return due and status != self.written
+
+    def owed(self, now: datetime) -> float:
+        """Return in how many seconds there are words to be written that were not worth it yet; never: infinity."""
+        if self.status == self.written or self.written_at is None:
+            return math.inf
+        return max(0.0, (self.written_at + CHECKPOINT - now).total_seconds())
 
     def wrote(self, status: ModelDeploymentStatus, raw: dict[str, Any], now: datetime) -> None:
         """Note a status as written; `raw` is how the API server has stored it."""

@@ -62,7 +62,7 @@ class Reconciler:
         now = self.clock()
         plan = decide(target.spec, status, record, seen, now)
         await self.applier(target, plan, memory, world.objects, now)
-        return plan.requeue_after
+        return min(plan.requeue_after, memory.owed(now))
 
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory

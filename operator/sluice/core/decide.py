@@ -61,6 +61,7 @@ def decide(
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen),
         kept=kept,
+        outage=layout.outage(facts, seen),
         forget=forgotten,
         events=(*outcome.events, *announcements(status, described)),
         write_back=write_back,
@@ -68,7 +69,7 @@ def decide(
         requeue_after=min(
             outcome.requeue_after,
             RETRY_SECONDS if write_back else outcome.requeue_after,
-            READY_SECONDS if layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
+            READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
         ),
     )
 

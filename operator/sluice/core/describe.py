@@ -65,6 +65,8 @@ def problem_of(situation: Situation) -> Says | None:
             TRUE, seen.route.reason or "RouteNotAccepted", f"the gateway refuses the route: {seen.route.message}"
         )
     replicas, ready = situation.spec.desired_replicas, situation.stable.ready
+    if stopped(situation):
+        return None
     if stable and ready < replicas:
         why = words.waiting_for_pods(situation.stable, ready, replicas)
         reason = "NoReadyPods" if ready == 0 else "MissingPods"
@@ -128,8 +130,16 @@ def route_taken(situation: Situation) -> bool:
     return bool(stable and route and route.accepted and route.weights.get(stable.name) == 100)
 
 
+def stopped(situation: Situation) -> bool:
+    """Whether stable has no pods because a recreate wants it so."""
+    rollout = situation.status.rollout
+    return rollout is not None and situation.status.stable is not None and situation.strategy.stopped(rollout)
+
+
 def _available(situation: Situation, problem: Says | None) -> Says:
     facts = situation.status
+    if stopped(situation):
+        return Says(FALSE, "Recreating", words.nobody_serves(facts, situation.now))
     if facts.stable is None:
         return Says(FALSE, "NotInstalled", "nothing is installed yet")
     if problem and problem.reason not in ("MissingPods",):

@@ -125,6 +125,20 @@ def capacity_lost(situation: Situation) -> Outcome | None:
     )
 
 
+def served_again(situation: Situation) -> Outcome | None:
+    """The gap of a recreate is over when a version has traffic and pods to answer it, whichever it is."""
+    status, rollout, route = situation.status, situation.rollout, situation.seen.route
+    stops = rollout is not None and situation.strategy.stopped(rollout)
+    if status.down_since is None or status.stable is None or stops or not situation.stable.ready:
+        return None
+    if not (route and route.accepted and route.weights.get(status.stable.name)):
+        return None
+    gap = max(0.0, (situation.now - status.down_since).total_seconds())
+    facts = status.model_copy(update={"down_since": None})
+    event = normal("ServesAgain", f"{words.version(status.stable)} serves, after {gap:.1f} s in which no version did")
+    return Outcome(facts, "ServesAgain", event.message, events=(event,), requeue_after=0)
+
+
 def not_in_rollout(situation: Situation) -> Outcome | None:
     """Nothing to do, or a new revision to begin with."""
     if situation.rollout is not None:
@@ -163,12 +177,15 @@ def steps_changed(situation: Situation) -> Outcome | None:
 
 
 def paused(situation: Situation) -> Outcome | None:
-    """A pause stops forward motion, and the step's clock with it; so does a scale of zero, which proves nothing."""
+    """A pause stops forward motion, and the step's clock with it; so does a scale of zero, which proves nothing.
+
+    It does not prolong an outage: a recreate that has stopped the old version goes on.
+    """
     rollout = situation.rollout
     if rollout is None:
         return None
     parked = situation.spec.desired_replicas == 0
-    if situation.spec.paused or parked:
+    if parked or (situation.spec.paused and not situation.strategy.stopped(rollout)):
         since = rollout.paused_at or situation.now
         facts = _with(situation.status, rollout.model_copy(update={"paused_at": since}))
         message = f"paused at {rollout.weight} % by spec.paused; set it to false to go on"
@@ -199,14 +216,11 @@ def deadline_passed(situation: Situation) -> Outcome | None:
     if rollout is None or not situation.deadline_passed:
         return None
     step = situation.strategy.step(situation.spec, rollout)
-    target = situation.strategy.target_weight(situation.spec, rollout)
-    wants = needed(situation.spec.desired_replicas, target)
-    if situation.candidate.ready < wants:
+    if lacks := situation.strategy.lacks(situation):
         lost_at = rollout.weight_changed_at
         if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
             return None  # pods that were there and are being replaced have the same time again
-        why = words.waiting_for_pods(situation.candidate, situation.candidate.ready, wants, target)
-        message = f"{why} after {situation.spec.progress_deadline_seconds} s"
+        message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
         return _roll_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
     if step and step.analysis is not None and not (judgement and judgement.passed):
@@ -218,6 +232,7 @@ GUARDS: tuple[Guard, ...] = (
     wish_came,
     wish_answered,
     never_installed,
+    served_again,
     not_in_rollout,
     candidate_unhealthy,
     harm_proven,

@@ -9,7 +9,7 @@ from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish
-from sluice.core.replicas import covered, needed
+from sluice.core.replicas import covered
 from sluice.core.strategies.base import Strategy
 
 MOST_KEPT = 8  # a route has room for 16 backends
@@ -50,11 +50,17 @@ def unsettled(facts: ModelDeploymentStatus, kept: frozenset[str], seen: Observat
     return route.accepted is True and (not route.parked <= kept or (not route.settled and due))
 
 
+def outage(facts: ModelDeploymentStatus, seen: Observation) -> bool:
+    """Whether nobody answers whom the route leads to: then no change of it can cost a request."""
+    return facts.down_since is not None and not any(
+        seen.revision(name).ready for name, weight in (seen.route.weights if seen.route else {}).items() if weight
+    )
+
+
 def scale(
     spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime, strategy: Strategy
 ) -> Mapping[str, int]:
-    """Return the pods wanted by revision. Who has traffic, by the route as it stands, is never scaled down."""
-    replicas = spec.desired_replicas
+    """Return the pods wanted by revision. Who is retired and has traffic, by the route as it stands, keeps its pods."""
     pods: dict[str, int] = {}
     for entry in facts.retired:
         name = entry.revision.name
@@ -63,11 +69,9 @@ def scale(
             pods[name] = state.replicas
         else:
             pods[name] = 0
-    if facts.rollout:
-        pods[facts.rollout.revision.name] = _candidate(spec, facts, seen, strategy)
-    if facts.stable:
-        pods[facts.stable.name] = replicas
-    return pods
+    if facts.stable is None:
+        return pods | ({facts.rollout.revision.name: spec.desired_replicas} if facts.rollout else {})
+    return {**pods, **strategy.pods(spec, facts, seen)}
 
 
 def forget(
@@ -102,17 +106,6 @@ def write_back(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus) -> Alias
 def freeze(facts: ModelDeploymentStatus) -> tuple[Revision, ...]:
     """Return the revisions that must have a pod template."""
     return tuple(revision for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision)
-
-
-def _candidate(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy) -> int:
-    rollout, replicas = facts.rollout, spec.desired_replicas
-    if rollout is None or replicas == 0:
-        return 0
-    if facts.stable is None:
-        return replicas
-    wanted = needed(replicas, max(strategy.target_weight(spec, rollout), rollout.weight))
-    # A warm revision that comes back keeps the pods it has.
-    return max(wanted, min(seen.revision(rollout.revision.name).replicas, replicas))
 
 
 def _has_traffic(seen: Observation, name: str) -> bool:

@@ -76,11 +76,11 @@ def pardoned(status: ModelDeploymentStatus, revision: str) -> tuple[Rejected, ..
 
 def give_up(status: ModelDeploymentStatus, now: datetime) -> ModelDeploymentStatus:
     """End the rollout with all traffic on stable; its pods drain."""
-    if status.rollout is None:
+    rollout = status.rollout
+    if rollout is None:
         return status
-    return status.model_copy(
-        update={"rollout": None, "retired": retire(status.retired, status.rollout.revision, now + DRAIN)}
-    )
+    drained = now + DRAIN if rollout.weight_changed_at else now  # who never had traffic has no request under way
+    return status.model_copy(update={"rollout": None, "retired": retire(status.retired, rollout.revision, drained)})
 
 
 def reject(status: ModelDeploymentStatus, reason: str, message: str, now: datetime) -> ModelDeploymentStatus:

@@ -62,6 +62,7 @@ class Plan:
         freeze: revisions whose pod template must exist before they are scaled.
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         kept: revisions that stay parked in the route, to get all traffic back in one write.
+        outage: nobody answers whom the route leads to, so that it may change without regard to them.
         forget: revisions whose objects can go.
         events: to be told once, in order.
         write_back: the alias to set in the registry once all else is written.
@@ -75,6 +76,7 @@ class Plan:
     freeze: tuple[Revision, ...] = ()
     split: Mapping[str, int] | None = None
     kept: frozenset[str] = frozenset()
+    outage: bool = False
     forget: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     write_back: AliasWish | None = None

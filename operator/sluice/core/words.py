@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sluice.analysis import Slowness
 from sluice.analysis.latency import ENOUGH
 from sluice.api.record import Evidence
-from sluice.api.status import Counts, Revision
+from sluice.api.status import Counts, ModelDeploymentStatus, Revision
 from sluice.core.evidence import Judgement
 from sluice.core.observation import RevisionState, Severity, Trouble
 
@@ -21,6 +22,13 @@ PARKED = "spec.replicas is 0, and nothing is known of a version without pods; ra
 def version(revision: Revision | None) -> str:
     """Name a revision as people know it, for example `penguins/7`."""
     return f"{revision.model_name}/{revision.model_version}" if revision else "nothing"
+
+
+def nobody_serves(status: ModelDeploymentStatus, now: datetime) -> str:
+    """Say since when no version serves, and why."""
+    since = status.down_since or now
+    why = f"{version(status.stable)} was stopped for a recreate"
+    return f"no version serves since {since:%H:%M:%S} UTC: {why}"
 
 
 def serving(situation: Situation) -> str:
@@ -57,6 +65,11 @@ def waiting_for_pods(state: RevisionState, ready: int, wanted: int, weight: int 
     trouble = trouble_of(state)
     purpose = f" for {weight} % of the traffic" if weight else ""
     return f"{ready} of {wanted} pods ready{purpose}" + (f"; {trouble.reason}: {trouble.message}" if trouble else "")
+
+
+def lacks_pods(state: RevisionState, wanted: int, weight: int) -> str | None:
+    """Say how many pods are missing for a weight and why; None when there are enough."""
+    return waiting_for_pods(state, state.ready, wanted, weight) if state.ready < wanted else None
 
 
 def unreachable(situation: Situation) -> str | None:

@@ -36,11 +36,12 @@ def render(
     live: Mapping[str, Any] | None = None,
     settled: bool = False,
     kept: Collection[str] = (),
+    outage: bool = False,
 ) -> Manifest:
     """Render the route that gives every revision its percent of the traffic; those with none are left out.
 
     Where that can't be done at once without losing requests, this is the next step from the `live` route to it: render
-    again when that has settled (see `slots.place`, also for `settled` and `kept`).
+    again when that has settled (see `slots.place`, also for `settled`, `kept` and `outage`).
 
     Everything the API server would fill in is written out, so that what is read back can be compared.
 
@@ -53,7 +54,8 @@ def render(
     if not wanted:
         raise ValueError("a route needs a revision with a weight above zero")
     state = read(live or {})
-    slots = place(wanted, read_slots(live or {}), settled=settled, refused=state.accepted is False, kept=kept)
+    refused = state.accepted is False
+    slots = place(wanted, read_slots(live or {}), settled=settled, refused=refused, kept=kept, outage=outage)
     # Percent read better, where they are enough.
     unit = PERCENT if all(slot.share % PERCENT == 0 for slot in slots) else 1
     backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]

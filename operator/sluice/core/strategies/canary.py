@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from sluice.api.base import format_duration
 from sluice.api.spec import ModelDeploymentSpec, Step
-from sluice.api.status import Rollout, Verdict
+from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
 from sluice.core import words
-from sluice.core.moves import advance, normal, promoted, with_weight
+from sluice.core.moves import advance, promoted, with_weight
+from sluice.core.observation import Observation
 from sluice.core.replicas import covered, needed
 from sluice.core.situation import Outcome, Situation
+from sluice.core.strategies.shifting import rollout_of, shift
 from sluice.core.timing import ANALYSIS_SECONDS, READY_SECONDS
 
 
@@ -23,13 +26,6 @@ class CanaryStrategy:
         steps = _steps(spec)
         return steps[rollout.step_index] if rollout.step_index < len(steps) and not rollout.direct else None
 
-    def target_weight(self, spec: ModelDeploymentSpec, rollout: Rollout) -> int:
-        """Return the weight of the last setWeight step reached; 100 when being promoted."""
-        steps = _steps(spec)
-        if rollout.direct or rollout.step_index >= len(steps):
-            return 100
-        return next((s.set_weight for s in reversed(steps[: rollout.step_index + 1]) if s.set_weight), 0)
-
     def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
         """Identify the steps up to and including this one, so that a change of them is noticed."""
         steps = [step.to_kubernetes() for step in _steps(spec)[: index + 1]]
@@ -40,16 +36,36 @@ class CanaryStrategy:
         steps, step = _steps(spec), self.step(spec, rollout)
         return f"{rollout.step_index + 1}/{len(steps)} {step.title}" if step else "promoting"
 
+    def pods(self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int]:
+        """Return all pods for stable; for the candidate what its weight needs, and what the coming one does."""
+        replicas, rollout = spec.desired_replicas, facts.rollout
+        pods = {facts.stable.name: replicas} if facts.stable else {}
+        if rollout is None:
+            return pods
+        wanted = needed(replicas, max(target_weight(spec, rollout), rollout.weight)) if replicas else 0
+        # A warm revision that comes back keeps the pods it has.
+        return pods | {rollout.revision.name: max(wanted, min(seen.revision(rollout.revision.name).replicas, replicas))}
+
+    def stopped(self, rollout: Rollout) -> bool:
+        """Return False: stable serves all the time."""
+        return False
+
+    def lacks(self, situation: Situation) -> str | None:
+        """Say how many pods are missing for the weight of the present step."""
+        target = target_weight(situation.spec, rollout_of(situation))
+        wants = needed(situation.spec.desired_replicas, target)
+        return words.lacks_pods(situation.candidate, wants, target)
+
     def next(self, situation: Situation) -> Outcome:
         """Do the current step, or say what it waits for."""
-        rollout = _rollout(situation)
+        rollout = rollout_of(situation)
         step = self.step(situation.spec, rollout)
         if step is None:
             return self._promote(situation, rollout)
         if step.set_weight is not None:
             return self._shift(situation, rollout)
         # A weight that was lowered for want of ready pods comes back before the step goes on.
-        target = self.target_weight(situation.spec, rollout)
+        target = target_weight(situation.spec, rollout)
         if rollout.weight != target and (outcome := raise_weight(situation, rollout, target)):
             return outcome
         if step.pause is not None:
@@ -58,7 +74,7 @@ class CanaryStrategy:
 
     def _shift(self, situation: Situation, rollout: Rollout) -> Outcome:
         """Give the candidate its weight once its pods can carry it; done when the gateway has taken it."""
-        target = self.target_weight(situation.spec, rollout)
+        target = target_weight(situation.spec, rollout)
         outcome = raise_weight(situation, rollout, target)
         if outcome:
             return outcome
@@ -99,33 +115,23 @@ class CanaryStrategy:
 
 def raise_weight(situation: Situation, rollout: Rollout, target: int) -> Outcome | None:
     """Give the candidate `target` percent as far as its ready pods carry it; None when it is live on the gateway."""
-    replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
-    wants = needed(replicas, target)
-    if ready < wants:
-        weight = min(rollout.weight, covered(replicas, ready))
-        message = words.waiting_for_pods(situation.candidate, ready, wants, target)
-        facts = with_weight(situation, rollout, weight)
-        return Outcome(facts, "ScalingUp", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
+    replicas, candidate = situation.spec.desired_replicas, situation.candidate
+    if lacks := words.lacks_pods(candidate, needed(replicas, target), target):
+        facts = with_weight(situation, rollout, min(rollout.weight, covered(replicas, candidate.ready)))
+        return Outcome(facts, "ScalingUp", lacks, Verdict.RUNNING, requeue_after=READY_SECONDS)
     if rollout.weight == 0 and not rollout.direct and (unread := words.unread(situation)):
         # Where its counters stand before its first request is where counting starts.
         return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
-    if rollout.weight != target:
-        facts = with_weight(situation, rollout, target)
-        event = normal("WeightSet", f"{words.version(rollout.revision)} gets {target} % of the traffic")
-        return Outcome(facts, "ShiftingTraffic", event.message, Verdict.RUNNING, (event,), requeue_after=READY_SECONDS)
-    if situation.live_weight != target:
-        route = situation.seen.route
-        why = f": {route.message}" if route and route.accepted is False else ""
-        message = f"waiting for the gateway to take the weight of {target} %{why}"
-        return Outcome(situation.status, "ShiftingTraffic", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
-    return None
+    return shift(situation, rollout, target)
+
+
+def target_weight(spec: ModelDeploymentSpec, rollout: Rollout) -> int:
+    """Return the weight of the last setWeight step reached; 100 when being promoted."""
+    steps = _steps(spec)
+    if rollout.direct or rollout.step_index >= len(steps):
+        return 100
+    return next((s.set_weight for s in reversed(steps[: rollout.step_index + 1]) if s.set_weight), 0)
 
 
 def _steps(spec: ModelDeploymentSpec) -> tuple[Step, ...]:
     return spec.strategy.canary.steps if spec.strategy.canary else ()
-
-
-def _rollout(situation: Situation) -> Rollout:
-    if situation.rollout is None:
-        raise ValueError("a strategy is asked only while a rollout is in progress")
-    return situation.rollout

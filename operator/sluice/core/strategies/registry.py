@@ -6,5 +6,6 @@ from collections.abc import Mapping
 
 from sluice.core.strategies.base import Strategy
 from sluice.core.strategies.canary import CanaryStrategy
+from sluice.core.strategies.recreate import RecreateStrategy
 
-STRATEGIES: Mapping[str, Strategy] = {"canary": CanaryStrategy()}
+STRATEGIES: Mapping[str, Strategy] = {"canary": CanaryStrategy(), "recreate": RecreateStrategy()}
