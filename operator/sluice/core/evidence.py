@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, threshold
 from sluice.api.record import Cursor, Evidence
-from sluice.api.spec import ModelDeploymentSpec, Step
+from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Rollout
+from sluice.api.strategy import Step
 from sluice.core.durations import between, counted, prepared
 from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sluice.analysis import Answers, Block, ErrorEvidence, LatencyEvidence, Margin, Slowness
 from sluice.api.record import Evidence, MetricEvidence
-from sluice.api.spec import ErrorRate, Latency, Metric, ModelDeploymentSpec, Step
+from sluice.api.spec import ErrorRate, Latency, Metric, ModelDeploymentSpec
+from sluice.api.strategy import Step
 
 State = ErrorEvidence | LatencyEvidence
 

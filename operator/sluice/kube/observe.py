@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from sluice.api.spec import Approval, ModelDeploymentSpec, Traffic
+from sluice.api.spec import Approval, ModelDeploymentSpec
+from sluice.api.traffic import Traffic
 from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
 from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
 from sluice.kube.errors import ForbiddenError

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sluice.api.spec import Traffic
+from sluice.api.traffic import Traffic
 from sluice.resources.naming import Manifest, metadata, object_name, owned_labels
 from sluice.resources.service import PORT
 from sluice.traffic.gateway_status import read, read_slots

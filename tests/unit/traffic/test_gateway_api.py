@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.api.spec import GatewayRef, Traffic
+from sluice.api.traffic import GatewayRef, Traffic
 from sluice.resources.differences import differences
 from sluice.resources.naming import owner_reference
 from sluice.traffic import gateway_api

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from sluice.api.spec import ModelDeploymentSpec, Step
+from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout
+from sluice.api.strategy import Step
 from sluice.core.observation import Observation
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 
 from sluice.api.base import format_duration
-from sluice.api.spec import ModelDeploymentSpec, Step
+from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
+from sluice.api.strategy import Step
 from sluice.core import words
 from sluice.core.moves import advance, promoted, with_weight
 from sluice.core.observation import Observation

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-from sluice.api.spec import ModelDeploymentSpec, Step
+from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
+from sluice.api.strategy import Step
 from sluice.core import words
 from sluice.core.moves import at_step, promoted, warning
 from sluice.core.observation import Observation
