@@ -25,6 +25,8 @@ def test_an_example_rolls_a_version_out(path: Path, subject: Subject, traffic: C
     example["metadata"] |= {"name": subject.name, "namespace": subject.namespace}
     example["spec"]["model"]["uri"] = subject.uri
     example["spec"]["traffic"]["pathPrefix"] = f"/{subject.namespace}"
+    if preview := example["spec"]["strategy"].get("blueGreen", {}).get("preview"):
+        preview["pathPrefix"] = f"/{subject.namespace}-preview"
     subject.alias_to(FIRST)
     subject.stack.shell.apply(json.dumps(example))
     subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")

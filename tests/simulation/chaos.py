@@ -46,11 +46,21 @@ def pause(rng: random.Random, sim: Simulation) -> None:
 def change_steps(rng: random.Random, sim: Simulation) -> None:
     weights = sorted(rng.sample(range(1, 101), rng.randint(1, 3)))
     steps = [step for weight in weights for step in ({"setWeight": weight}, {"analysis": {"marginAbsolute": 0.1}})]
-    sim.world.edit(strategy={"canary": {"steps": steps[: rng.randint(1, len(steps))]}, "recreate": None})
+    sim.world.edit(
+        strategy={"canary": {"steps": steps[: rng.randint(1, len(steps))]}, "recreate": None, "blueGreen": None}
+    )
 
 
 def recreate(rng: random.Random, sim: Simulation) -> None:
-    sim.world.edit(strategy={"canary": None, "recreate": {}})
+    sim.world.edit(strategy={"canary": None, "blueGreen": None, "recreate": {}})
+
+
+def blue_green(rng: random.Random, sim: Simulation) -> None:
+    wants: dict[str, object] = {"previewReplicas": rng.choice([None, 1, 3])}
+    wants["preview"] = rng.choice([None, {"pathPrefix": "/preview"}])
+    wants["pause"] = rng.choice([None, {"duration": "5s"}, {}])
+    wants["verify"] = rng.choice([None, {"maxErrorRate": 0.05, "minRequests": 20}])
+    sim.world.edit(strategy={"canary": None, "recreate": None, "blueGreen": wants})
 
 
 def kill_pod(rng: random.Random, sim: Simulation) -> None:
@@ -143,7 +153,7 @@ def fail_write(rng: random.Random, sim: Simulation) -> None:
 
 
 ACTIONS: Mapping[Action, int] = {
-    push: 5, go_back: 2, wish: 4, scale: 2, pause: 2, change_steps: 1, recreate: 1, kill_pod: 3,
+    push: 5, go_back: 2, wish: 4, scale: 2, pause: 2, change_steps: 1, recreate: 1, blue_green: 1, kill_pod: 3,
     restart_container: 1, hide_pod: 2,
     registry: 2, gateway: 2, edit_route: 2, edit_deployment: 1, edit_service: 1, fail_write: 8, flap: 1, overload: 2,
     set_clock: 2, kill_operator: 2, lose_node: 1,
@@ -158,7 +168,7 @@ def heal(sim: Simulation) -> str:
     sim.controller.api.fault = None
     for life in world.lives.values():
         life.reachable, life.lost = True, False
-    world.edit(replicas=2, paused=False, strategy=SPEC["strategy"] | {"recreate": None})
+    world.edit(replicas=2, paused=False, strategy=SPEC["strategy"] | {"recreate": None, "blueGreen": None})
     number = str(len(world.versions) + 1)
     world.push(number)
     return number

@@ -10,7 +10,7 @@ from sluice.core.replicas import needed
 from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Life
-from tests.simulation.world import NAME, World, split_of
+from tests.simulation.world import NAME, NAMESPACE, World, split_of
 
 # People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
 MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
@@ -139,8 +139,8 @@ class Invariants:
 
 
 def weights(world: World) -> dict[str, int]:
-    routes = world.store.of_kind("HTTPRoute")
-    return split_of(routes[0]) if routes else {}
+    route = world.store.objects.get(("HTTPRoute", NAMESPACE, NAME))
+    return split_of(route) if route else {}
 
 
 def replicas(world: World) -> dict[str, int]:

@@ -115,6 +115,12 @@ class World:
                 return pods.revision_of(template)
         return "none"
 
+    @property
+    def previewed(self) -> str | None:
+        """The revision that the preview route leads to."""
+        route = self.store.objects.get(("HTTPRoute", NAMESPACE, f"{NAME}.preview"))
+        return next(iter(split_of(route))) if route else None
+
     def pods_of(self, revision: str) -> list[Life]:
         return [life for life in self.lives.values() if life.revision == revision]
 
@@ -227,27 +233,34 @@ class World:
             life.ready, life.gone_at = False, life.gone_at or self.time
 
     def _gateway(self) -> None:
-        routes = self.store.of_kind("HTTPRoute")
-        if not routes:
+        routes = {route["metadata"]["name"]: route for route in self.store.of_kind("HTTPRoute")}
+        taken = {name for name, route in routes.items() if self._answer(route)}
+        route = routes.get(NAME)
+        if route is None:
             self.live, self.proxied = {}, {}
             return
-        route = routes[0]
-        generation = route["metadata"]["generation"]
-        seen = route["metadata"]["uid"], generation
-        if self.time < self.taken_at.setdefault(seen, self.time + self.gateway_delay):
+        if NAME not in taken:
             return
+        known_at = self.taken_at[route["metadata"]["uid"], route["metadata"]["generation"]] + self.proxy_delay
+        if self.gateway_refuses:
+            self.tampered = True
+        elif self.time >= known_at and self.proxied.get("spec") != route["spec"]:
+            if self.proxied and any(self.ready(name) for name in self.live):
+                self.torn += torn(self.proxied, route)
+            self.live, self.proxied = split_of(route), route
+
+    def _answer(self, route: Manifest) -> bool:
+        """Write the gateway's word on a route into it, once it has had its time; say whether it has."""
+        generation = route["metadata"]["generation"]
+        if self.time < self.taken_at.setdefault((route["metadata"]["uid"], generation), self.time + self.gateway_delay):
+            return False
         answer = {"status": "False" if self.gateway_refuses else "True", "observedGeneration": generation}
         answer |= {"reason": "Refused", "message": self.gateway_refuses} if self.gateway_refuses else {}
         conditions = [{"type": kind} | answer for kind in ("Accepted", "ResolvedRefs")]
         changed = copy(route)
         changed["status"] = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
         self.store.write(changed)
-        if self.gateway_refuses:
-            self.tampered = True
-        elif self.time >= self.taken_at[seen] + self.proxy_delay and self.proxied.get("spec") != route["spec"]:
-            if self.proxied and any(self.ready(name) for name in self.live):
-                self.torn += torn(self.proxied, route)
-            self.live, self.proxied = split_of(route), route
+        return True
 
 
 def torn(before: Manifest, after: Manifest) -> list[str]:

@@ -312,6 +312,14 @@ class ModelDeploymentSpec(ApiModel):
                 "has(self.traffic)",
                 "traffic is missing: name the Gateway that requests come through in traffic.gateway.name",
             ),
+            cel(
+                "!has(self.traffic) || !has(self.strategy.blueGreen) || !has(self.strategy.blueGreen.preview)"
+                " || (self.strategy.blueGreen.preview.hostnames.size() > 0"
+                " && !self.strategy.blueGreen.preview.hostnames.exists(h, h in self.traffic.hostnames))"
+                " || (has(self.strategy.blueGreen.preview.pathPrefix)"
+                " && self.strategy.blueGreen.preview.pathPrefix != self.traffic.pathPrefix)",
+                "the preview has the address of the traffic: name another pathPrefix, or hostnames, in its place",
+            ),
             cel("!has(self.autoscaling)", "autoscaling is not built yet: set replicas"),
         )
     }

@@ -132,6 +132,9 @@ class ModelDeploymentStatus(ApiModel):
     down_since: Time | None = Field(
         default=None, description="No version serves since a recreate has stopped the old one."
     )
+    preview: str | None = Field(
+        default=None, description="The revision that the preview route leads to, as long as there is one."
+    )
     promoted_alias: str | None = Field(
         default=None, description="The alias that was written back to the registry, as ALIAS@REVISION."
     )

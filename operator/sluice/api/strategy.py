@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Duration, NotBuiltYet, cel, validations
+from sluice.api.traffic import Hostname, PathPrefix
 
 
 class Pause(ApiModel):
@@ -89,6 +90,49 @@ class Canary(ApiModel):
     )
 
 
+class Preview(ApiModel):
+    """Where the candidate is reached before it has traffic, through the same gateway: for tests, never for users."""
+
+    hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
+    path_prefix: PathPrefix | None = Field(
+        default=None,
+        description="Removed before the model server. Default: that of `traffic`, on the hostnames given here.",
+    )
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.pathPrefix) || (has(self.hostnames) && self.hostnames.size() > 0)",
+                "a preview needs an address of its own: write for example pathPrefix: /penguins-preview, or hostnames",
+            )
+        )
+    }
+
+
+class Verify(ApiModel):
+    """Hold all traffic on the new version until its error rate is proven below a limit; proven above: switch back."""
+
+    max_error_rate: float = Field(default=0.02, gt=0, lt=1, description="Share of requests that may fail.")
+    min_requests: int = Field(default=100, ge=1, le=10_000_000, description="Requests it must answer before.")
+
+
+class BlueGreen(ApiModel):
+    """Two whole environments: the new version is tested on the idle one, then all traffic is switched at once.
+
+    After the switch stable has no traffic to compare with: `verify` judges by a limit, `analysis` has no part in it.
+    """
+
+    preview: Preview | None = None
+    preview_replicas: int | None = Field(
+        default=None, ge=1, le=1000, description="Pods of the candidate before the switch. Default: all of them."
+    )
+    pause: Pause | None = Field(
+        default=None,
+        description="How long to wait before the switch; {} until somebody promotes; left out: no pause.",
+    )
+    verify: Verify | None = Field(default=None, description="Left out: the new version is stable with the switch.")
+
+
 class Recreate(ApiModel):
     """The old version down, then the new one up: needs no spare capacity, and nobody serves in between.
 
@@ -98,14 +142,15 @@ class Recreate(ApiModel):
 
 
 STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
-BUILT = ("canary", "recreate")
+BUILT = ("canary", "blueGreen", "recreate")
+_BUILT = f"{', '.join(BUILT[:-1])} or {BUILT[-1]}"
 
 
 class Strategy(ApiModel):
     """How a new revision takes over: exactly one of its fields."""
 
     canary: Canary | None = None
-    blue_green: NotBuiltYet | None = None
+    blue_green: BlueGreen | None = None
     shadow: NotBuiltYet | None = None
     ab_test: NotBuiltYet | None = None
     recreate: Recreate | None = None
@@ -117,7 +162,10 @@ class Strategy(ApiModel):
                 f"a strategy is exactly one of {', '.join(STRATEGIES)}: write for example strategy: {{canary: {{}}}}",
             ),
             *(
-                cel(f"!has(self.{name})", f"strategy {name} is not built yet: use {' or '.join(BUILT)}")
+                cel(
+                    f"!has(self.{name})",
+                    f"strategy {name} is not built yet: use {_BUILT}",
+                )
                 for name in STRATEGIES
                 if name not in BUILT
             ),

@@ -26,18 +26,22 @@ Hostname = Annotated[
 ]
 
 
+PathPrefix = Annotated[
+    str,
+    matching(
+        r"^/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?$",
+        "a path prefix begins with /, and its parts have letters, digits and -._~ only: write for example /penguins",
+        max_length=200,
+    ),
+]
+
+
 class Traffic(ApiModel):
     """Where requests come in."""
 
     gateway: GatewayRef | None = None
     hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
-    path_prefix: str = matching(
-        r"^/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?$",
-        "a path prefix begins with /, and its parts have letters, digits and -._~ only: write for example /penguins",
-        default="/",
-        max_length=200,
-        description="Removed before the model server.",
-    )
+    path_prefix: PathPrefix = Field(default="/", description="Removed before the model server.")
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(

@@ -84,7 +84,7 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
 
 
 def _skippable(step: StepView) -> bool:
-    return not step.title.startswith("setWeight") and step.title != "promote"
+    return step.title.startswith(("pause", "analysis", "verify"))
 
 
 def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advice]:

@@ -54,7 +54,18 @@ def step_views(spec: Object, status: Object, now: datetime) -> tuple[StepView, .
 
 def steps_of(spec: Object) -> Sequence[Object]:
     """Return the steps of the strategy, by title or as the user wrote them."""
-    return RECREATE if "recreate" in (spec.get("strategy") or {}) else canary_steps(spec)
+    strategy = spec.get("strategy") or {}
+    if "recreate" in strategy:
+        return RECREATE
+    return blue_green_steps(strategy["blueGreen"] or {}) if "blueGreen" in strategy else canary_steps(spec)
+
+
+def blue_green_steps(wants: Object) -> Sequence[Object]:
+    """Return the stages of a blue-green rollout that the user has asked for."""
+    names = ["preview"] if "preview" in wants or "pause" in wants else []
+    names += ["pause"] if "pause" in wants else []
+    names += ["switch", "verify"] if "verify" in wants else ["switch"]
+    return [{name: wants.get(name)} for name in names]
 
 
 def canary_steps(spec: Object) -> Sequence[Object]:

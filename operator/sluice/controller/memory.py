@@ -116,6 +116,8 @@ class Memory:
         """Note a status as written; `raw` is how the API server has stored it."""
         self.status = self.written = status
         self.written_raw, self.written_at = raw, now
+        if self.write_back and self.write_back.error is None:
+            self.write_back = None  # the status says so now; later another operator may have set it to something else
         if self.tried:
             self._landed(self.tried)
         self.tried = None

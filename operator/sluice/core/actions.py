@@ -38,8 +38,7 @@ def _begin_step_again(situation: Situation, rollout: Rollout) -> Answer:
 
 def _promote(situation: Situation, rollout: Rollout) -> Answer:
     """Skip the present step."""
-    step = situation.strategy.step(situation.spec, rollout)
-    if step is None or step.set_weight is not None:
+    if situation.stage is None or not situation.stage.waits:
         title = situation.strategy.title(situation.spec, rollout)
         return situation.status, f"promote refused: step {title} can't be skipped", False
     facts = advance(situation, rollout, "promoted by a person").facts

@@ -47,6 +47,8 @@ def decide(
     rule, outcome = choose(situation)
     forgotten = layout.forget(spec, outcome.facts, seen, now)
     facts = layout.without(outcome.facts, forgotten)
+    preview = layout.preview(spec, facts, seen)
+    facts = facts.model_copy(update={"preview": preview or (facts.preview if seen.preview else None)})
     entry = keep(record, situation, outcome, rule, facts)
     if entry:
         facts = facts.model_copy(update={"decisions": entry.number})
@@ -60,6 +62,7 @@ def decide(
         scale=layout.scale(spec, facts, seen, now, strategy),
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen),
+        preview=preview,
         kept=kept,
         outage=layout.outage(facts, seen),
         forget=forgotten,

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, threshold
+from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, harm_above, safe_below, threshold
 from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Rollout
-from sluice.api.strategy import Step
+from sluice.api.strategy import Verify
 from sluice.core.durations import between, counted, prepared
 from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
+from sluice.core.stage import Stage
 
 # A weight that the gateway has taken is live on every proxy after about a second; until this has passed it is only
 # known to lie between the old and the new one.
@@ -119,12 +120,14 @@ def unsettled(rollout: Rollout, evidence: Evidence) -> set[int]:
     return set() if settled else set(rollout.weights_before)
 
 
-def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> Judgement:
-    """Say how the evidence stands for a step: harm by the metric's own margin, safety by the step's."""
+def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) -> Judgement:
+    """Say how the evidence stands for a stage: harm by the metric's own margin, safety by the stage's."""
+    if stage and stage.verify:
+        return _verified(spec, evidence, stage.verify)
     enough_harm, enough_safe = threshold(spec.analysis.alpha.harm), threshold(spec.analysis.alpha.safe)
-    found = standings(spec, evidence, step)
+    wish = stage.analysis if stage else None
+    found = standings(spec, evidence, wish)
     shares = tuple(replace(one, harm=one.harm / enough_harm, safe=max(0.0, one.safe / enough_safe)) for one in found)
-    wish = step.analysis if step else None
     return Judgement(
         harm=max(0.0, combined([one.harm for one in found]) / enough_harm),
         safe=min(one.safe for one in shares),
@@ -132,6 +135,19 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> J
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
         metrics=shares,
+    )
+
+
+def _verified(spec: ModelDeploymentSpec, evidence: Evidence, verify: Verify) -> Judgement:
+    """Judge by a limit; where one version has all traffic there is no sample ratio to look at."""
+    counts = evidence.total
+    seen = Arm(requests=counts.candidate_requests, errors=counts.candidate_errors)
+    return Judgement(
+        harm=max(0.0, harm_above(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.harm)),
+        safe=max(0.0, safe_below(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.safe)),
+        mismatch=False,
+        requests=seen.requests,
+        min_requests=verify.min_requests,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
-from sluice.core import words
+from sluice.core import findings, words
 from sluice.core.actions import answer
 from sluice.core.moves import (
     at_step,
@@ -91,7 +91,7 @@ def harm_proven(situation: Situation) -> Outcome | None:
     rollout, judgement = situation.rollout, situation.judgement
     if rollout is None or judgement is None or not judgement.harmful:
         return None
-    return _roll_back(situation, rollout, "HarmProven", words.harm(situation, judgement))
+    return _roll_back(situation, rollout, "HarmProven", findings.harm(situation, judgement))
 
 
 def newer_wanted(situation: Situation) -> Outcome | None:
@@ -206,7 +206,7 @@ def held_inconclusive(situation: Situation) -> Outcome | None:
     rollout = situation.rollout
     if rollout is None or not rollout.inconclusive:
         return None
-    message = words.inconclusive(situation)
+    message = findings.inconclusive(situation)
     return Outcome(situation.status, "Inconclusive", message, Verdict.INCONCLUSIVE, requeue_after=ANALYSIS_SECONDS)
 
 
@@ -215,7 +215,7 @@ def deadline_passed(situation: Situation) -> Outcome | None:
     rollout = situation.rollout
     if rollout is None or not situation.deadline_passed:
         return None
-    step = situation.strategy.step(situation.spec, rollout)
+    stage = situation.stage
     if lacks := situation.strategy.lacks(situation):
         lost_at = rollout.weight_changed_at
         if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
@@ -223,7 +223,7 @@ def deadline_passed(situation: Situation) -> Outcome | None:
         message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
         return _roll_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
-    if step and step.analysis is not None and not (judgement and judgement.passed):
+    if stage and stage.proves and not (judgement and judgement.passed):
         return inconclusive(situation, rollout)
     return None
 

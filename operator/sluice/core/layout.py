@@ -50,6 +50,14 @@ def unsettled(facts: ModelDeploymentStatus, kept: frozenset[str], seen: Observat
     return route.accepted is True and (not route.parked <= kept or (not route.settled and due))
 
 
+def preview(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> str | None:
+    """Return the revision to be reached at the preview address; nobody, unless it is a candidate with ready pods."""
+    wanted, rollout = spec.strategy.blue_green and spec.strategy.blue_green.preview, facts.rollout
+    if wanted is None or rollout is None or facts.stable is None or rollout.direct:
+        return None
+    return rollout.revision.name if seen.revision(rollout.revision.name).ready else None
+
+
 def outage(facts: ModelDeploymentStatus, seen: Observation) -> bool:
     """Whether nobody answers whom the route leads to: then no change of it can cost a request."""
     return facts.down_since is not None and not any(

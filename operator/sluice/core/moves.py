@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout, Verdict
-from sluice.core import words
+from sluice.core import findings, words
 from sluice.core.evidence import unsettled
 from sluice.core.observation import Observation
 from sluice.core.plan import Event, EventType
@@ -160,5 +160,5 @@ def inconclusive(situation: Situation, rollout: Rollout) -> Outcome:
     """Neither harm nor safety was proven in time: hold here until a person decides."""
     held = rollout.model_copy(update={"inconclusive": True})
     facts = situation.status.model_copy(update={"rollout": held})
-    event = warning("Inconclusive", words.inconclusive(situation))
+    event = warning("Inconclusive", findings.inconclusive(situation))
     return Outcome(facts, "Inconclusive", event.message, Verdict.INCONCLUSIVE, (event,), requeue_after=ANALYSIS_SECONDS)

@@ -132,13 +132,17 @@ class WriteBack:
 
 @dataclass(frozen=True)
 class Observation:
-    """All of it, at one moment; `paused_by` is the program that wrote `spec.paused` last, as far as that is known."""
+    """All of it, at one moment; `preview` is the route to a candidate without traffic.
+
+    `paused_by` is the program that wrote `spec.paused` last, as far as that is known.
+    """
 
     generation: int
     model: ResolvedModel | Unresolved
     server_image: str
     revisions: Mapping[str, RevisionState] = field(default_factory=dict)
     route: RouteState | None = None
+    preview: RouteState | None = None
     gateway_problem: str | None = None
     scrape: Scrape = Scrape()
     wish: Wish | None = None

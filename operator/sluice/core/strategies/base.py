@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout
-from sluice.api.strategy import Step
 from sluice.core.observation import Observation
+from sluice.core.stage import Stage
 
 if TYPE_CHECKING:
     from sluice.core.situation import Outcome, Situation
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Strategy(Protocol):
     """How a candidate takes over."""
 
-    def step(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Step | None:
-        """Return the step a rollout is at, None when it is being promoted or there are none."""
+    def stage(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Stage | None:
+        """Return the stage a rollout is at, None when it is being promoted or there are none."""
 
     def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
         """Identify the steps up to and including this one, so that a change of them is noticed."""

@@ -7,11 +7,11 @@ from enum import IntEnum
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
-from sluice.api.strategy import Step
 from sluice.core import words
 from sluice.core.moves import at_step, promoted, warning
 from sluice.core.observation import Observation
 from sluice.core.situation import Outcome, Situation
+from sluice.core.stage import Stage
 from sluice.core.strategies.shifting import rollout_of, shift
 from sluice.core.timing import READY_SECONDS
 
@@ -29,7 +29,7 @@ class Phase(IntEnum):
 class RecreateStrategy:
     """Stops the old version, waits until its pods are gone, starts the new one. Going back is the same backwards."""
 
-    def step(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Step | None:
+    def stage(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Stage | None:
         """Return None: there are no steps to choose."""
         return None
 
