@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sluice.core.observation import Unresolved
 
@@ -152,12 +152,12 @@ def fail_write(rng: random.Random, sim: Simulation) -> None:
     api.fault = Fault(api.writes + rng.randint(0, 3), rng.choice(list(Mode)))
 
 
-ACTIONS: Mapping[Action, int] = {
-    push: 5, go_back: 2, wish: 4, scale: 2, pause: 2, change_steps: 1, recreate: 1, blue_green: 1, kill_pod: 3,
-    restart_container: 1, hide_pod: 2,
+ACTIONS: dict[Action, int] = {
+    push: 5, go_back: 2, wish: 4, scale: 2, pause: 2, change_steps: 1, kill_pod: 3, restart_container: 1, hide_pod: 2,
     registry: 2, gateway: 2, edit_route: 2, edit_deployment: 1, edit_service: 1, fail_write: 8, flap: 1, overload: 2,
     set_clock: 2, kill_operator: 2, lose_node: 1,
 }  # fmt: skip
+STRATEGIES: dict[Action, int] = {recreate: 2, blue_green: 4}
 
 
 def heal(sim: Simulation) -> str:
