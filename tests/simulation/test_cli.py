@@ -135,7 +135,10 @@ MOMENTS = {
         ("promote", "abort"),
     ),
     "verifying": Moment(
-        ((blue_green(verify={"maxErrorRate": 0.02, "minRequests": 9999}), lambda _: True), (push("2"), says("verifying"))),
+        (
+            (blue_green(verify={"maxErrorRate": 0.02, "minRequests": 9999}), lambda _: True),
+            (push("2"), says("verifying")),
+        ),
         "Rolling out", Tone.BUSY, ("✓ switch · ▶ verify", "less than 2 % fail", "errors (at most 0.02)"),
         ("promote", "abort"),
     ),
