@@ -23,7 +23,7 @@ def versions(subject: Subject) -> set[str]:
 def gaps(subject: Subject) -> list[float]:
     """How long no version served, as the events tell."""
     told = [message for reason, message in subject.events() if reason == "ServesAgain"]
-    return [float(found[1]) for message in told if (found := re.search(r"after ([0-9.]+) s", message))]
+    return [float(found[1]) for message in told if (found := re.search(r"after at most ([0-9.]+) s", message))]
 
 
 def served_by(answers: list[Answer]) -> list[str]:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from sluice.core.observation import Unresolved
+from sluice.kube.api import Manifest
 
 from tests.simulation.controller import Fault, Mode
 from tests.simulation.pods import Behaviour
@@ -13,6 +14,12 @@ from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
 from tests.simulation.stories import SPEC
 
+NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None}
+LAST: tuple[Manifest, ...] = (
+    SPEC["strategy"],
+    {"recreate": {}},
+    {"blueGreen": {"preview": {"pathPrefix": "/preview"}, "pause": {}, "verify": {"maxErrorRate": 0.05}}},
+)
 Action = Callable[[random.Random, Simulation], None]
 
 
@@ -73,6 +80,11 @@ def restart_container(rng: random.Random, sim: Simulation) -> None:
         life = rng.choice(serving)
         life.restart()
         life.loads = 0
+
+
+def evict_pod(rng: random.Random, sim: Simulation) -> None:
+    if serving := [life for life in sim.world.lives.values() if life.serving]:
+        rng.choice(serving).evicted = True
 
 
 def hide_pod(rng: random.Random, sim: Simulation) -> None:
@@ -157,10 +169,10 @@ ACTIONS: dict[Action, int] = {
     registry: 2, gateway: 2, edit_route: 2, edit_deployment: 1, edit_service: 1, fail_write: 8, flap: 1, overload: 2,
     set_clock: 2, kill_operator: 2, lose_node: 1,
 }  # fmt: skip
-STRATEGIES: dict[Action, int] = {recreate: 2, blue_green: 4}
+STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2}
 
 
-def heal(sim: Simulation) -> str:
+def heal(sim: Simulation, strategy: Manifest) -> str:
     """Mend everything and ask for a version that is fine; return its number."""
     world = sim.world
     world.outage, world.gateway_delay, world.gateway_refuses = None, 0.5, ""
@@ -168,7 +180,7 @@ def heal(sim: Simulation) -> str:
     sim.controller.api.fault = None
     for life in world.lives.values():
         life.reachable, life.lost = True, False
-    world.edit(replicas=2, paused=False, strategy=SPEC["strategy"] | {"recreate": None, "blueGreen": None})
+    world.edit(replicas=2, paused=False, strategy=NO_STRATEGY | strategy)
     number = str(len(world.versions) + 1)
     world.push(number)
     return number

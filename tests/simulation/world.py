@@ -39,6 +39,7 @@ class World:
     live: dict[str, int] = field(default_factory=dict)  # by revision, percent, as the gateway does it now
     unserved: int = 0
     missed: int = 0  # requests in the gap of a recreate
+    crowded: list[str] = field(default_factory=list)  # who has started beside others in mid-recreate
     gap_until: float = -1.0  # the gap as it was announced, and the time until the proxies know its end
     proxied: Manifest = field(default_factory=dict)  # the route as the proxies know it
     torn: list[str] = field(default_factory=list)  # changes of it that cost requests: see `traffic/slots.py`
@@ -192,7 +193,7 @@ class World:
         for deployment in self.store.of_kind("Deployment"):
             template, namespace = deployment["spec"]["template"], deployment["metadata"]["namespace"]
             revision = pods.revision_of(template)
-            mine = [life for life in self.pods_of(revision) if life.gone_at is None]
+            mine = [life for life in self.pods_of(revision) if life.gone_at is None and not life.evicted]
             wanted = deployment["spec"]["replicas"]
             for _ in range(wanted - len(mine)):
                 self._start(deployment, revision, namespace)
@@ -201,11 +202,17 @@ class World:
 
     def _start(self, deployment: Manifest, revision: str, namespace: str) -> None:
         template = deployment["spec"]["template"]
+        there = {life.revision for life in self.lives.values() if self._holds_resources(life)} - {revision}
+        if there and self.status.get("downSince"):
+            self.crowded.append(f"{revision} starts beside {', '.join(sorted(there))} at {self.time} s")
         number = template["metadata"]["annotations"][ANNOTATION_MODEL].partition("/")[2]
         owner = {"kind": "Deployment", "name": deployment["metadata"]["name"], "uid": deployment["metadata"]["uid"]}
         life = Life(f"{revision}-{self.store.uids}", "", revision, self.versions[number], self.time, skew=self.skew)
         life.uid = self.store.create(pods.manifest(life, template, namespace, owner))["metadata"]["uid"]
         self.lives[life.uid] = life
+
+    def _holds_resources(self, life: Life) -> bool:
+        return life.uid in {pod["metadata"]["uid"] for pod in self.store.of_kind("Pod")} and not life.evicted
 
     def end(self, life: Life) -> None:
         """Send SIGTERM: no new requests, gone after a while."""
@@ -245,7 +252,7 @@ class World:
         if self.gateway_refuses:
             self.tampered = True
         elif self.time >= known_at and self.proxied.get("spec") != route["spec"]:
-            if self.proxied and any(self.ready(name) for name in self.live):
+            if self.proxied and self.time > self.gap_until:
                 self.torn += torn(self.proxied, route)
             self.live, self.proxied = split_of(route), route
 

@@ -317,7 +317,8 @@ class ModelDeploymentSpec(ApiModel):
                 " || (self.strategy.blueGreen.preview.hostnames.size() > 0"
                 " && !self.strategy.blueGreen.preview.hostnames.exists(h, h in self.traffic.hostnames))"
                 " || (has(self.strategy.blueGreen.preview.pathPrefix)"
-                " && self.strategy.blueGreen.preview.pathPrefix != self.traffic.pathPrefix)",
+                " && (self.strategy.blueGreen.preview.pathPrefix + '/').replace('//', '/')"
+                " != (self.traffic.pathPrefix + '/').replace('//', '/'))",
                 "the preview has the address of the traffic: name another pathPrefix, or hostnames, in its place",
             ),
             cel("!has(self.autoscaling)", "autoscaling is not built yet: set replicas"),

@@ -62,8 +62,8 @@ def steps_of(spec: Object) -> Sequence[Object]:
 
 def blue_green_steps(wants: Object) -> Sequence[Object]:
     """Return the stages of a blue-green rollout that the user has asked for."""
-    names = ["preview"] if "preview" in wants or "pause" in wants else []
-    names += ["pause"] if "pause" in wants else []
+    names = ["preview"] if "preview" in wants else []
+    names += ["pause"] if names and "pause" in wants else ["start", "pause"] if "pause" in wants else []
     names += ["switch", "verify"] if "verify" in wants else ["switch"]
     return [{name: wants.get(name)} for name in names]
 
@@ -71,15 +71,6 @@ def blue_green_steps(wants: Object) -> Sequence[Object]:
 def canary_steps(spec: Object) -> Sequence[Object]:
     """Return the steps that the user chose."""
     return ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
-
-
-def current_step(spec: Object, status: Object) -> Object | None:
-    """Return the step that a rollout is at, None when it is being promoted or there is none."""
-    rollout, steps = status.get("rollout"), canary_steps(spec)
-    if not rollout or rollout.get("direct") or rollout.get("stepIndex", 0) >= len(steps):
-        return None
-    found: Object = steps[rollout.get("stepIndex", 0)]
-    return found
 
 
 def title(step: Object) -> str:

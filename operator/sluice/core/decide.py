@@ -61,7 +61,7 @@ def decide(
         entry=entry,
         scale=layout.scale(spec, facts, seen, now, strategy),
         freeze=layout.freeze(facts),
-        split=layout.split(spec, facts, seen),
+        split=layout.split(spec, facts, seen, strategy),
         preview=preview,
         kept=kept,
         outage=layout.outage(facts, seen),

@@ -62,18 +62,27 @@ def at_present_weight(evidence: Evidence, rollout: Rollout) -> Evidence:
 
 
 def fold(
-    spec: ModelDeploymentSpec, rollout: Rollout, before: Evidence, seen: Observation, *, stable: str, now: datetime
+    spec: ModelDeploymentSpec,
+    rollout: Rollout,
+    before: Evidence,
+    seen: Observation,
+    *,
+    stable: str,
+    stage: Stage | None,
+    now: datetime,
 ) -> Evidence:
     """Return the evidence with what was counted since the last look.
 
     Whole or nothing: while one ready pod of either arm does not answer, nothing is taken in. The counters are
-    cumulative, so that nothing is lost by waiting, and one-sided data would be no fair comparison.
+    cumulative, so that nothing is lost by waiting, and one-sided data would be no fair comparison. Where a limit is
+    verified nothing is compared: then only the candidate has to answer.
     """
     before = at_present_weight(before, rollout)
     arms = {
         name: _answering(seen.revision(name).pods, seen.scrape.counters) for name in (stable, rollout.revision.name)
     }
-    if any(counters is None for counters in arms.values()):
+    needed = arms if stage is None or stage.verify is None else (rollout.revision.name,)
+    if any(arms[name] is None for name in needed):
         return before
     stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
     old_cursors = before.cursors

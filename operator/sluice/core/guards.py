@@ -36,6 +36,8 @@ def wish_came(situation: Situation) -> Outcome | None:
     wish, last = situation.seen.wish, situation.status.last_action
     if wish is None or (last and last.pending and (last.action, last.revision) == (wish.action, wish.revision)):
         return None
+    if wish.action not in ("abort", "rollback") and (changed := steps_changed(situation)):
+        return changed  # what is asked for is asked of the steps as they are now
     facts, said, good = answer(situation, wish.action, wish.revision)
     action = LastAction(action=wish.action, revision=wish.revision, outcome=said, actor=wish.actor, at=situation.now)
     event = normal("ActionTaken", said) if good else warning("ActionRefused", said)
@@ -108,7 +110,8 @@ def capacity_lost(situation: Situation) -> Outcome | None:
     if rollout is None:
         return None
     replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
-    if rollout.weight == 0 or ready >= needed(replicas, rollout.weight):
+    enough = bool(ready) if situation.strategy.stopped(rollout) else ready >= needed(replicas, rollout.weight)
+    if rollout.weight == 0 or enough:
         return None
     weight = covered(replicas, ready)
     facts = with_weight(situation, rollout, weight)
@@ -128,14 +131,17 @@ def capacity_lost(situation: Situation) -> Outcome | None:
 def served_again(situation: Situation) -> Outcome | None:
     """The gap of a recreate is over when a version has traffic and pods to answer it, whichever it is."""
     status, rollout, route = situation.status, situation.rollout, situation.seen.route
+    if status.down_since and situation.spec.desired_replicas == 0:
+        facts = status.model_copy(update={"down_since": None})
+        return Outcome(facts, "ScaledToZero", words.PARKED, requeue_after=0)
     stops = rollout is not None and situation.strategy.stopped(rollout)
     if status.down_since is None or status.stable is None or stops or not situation.stable.ready:
         return None
-    if not (route and route.accepted and route.weights.get(status.stable.name)):
+    if not (route and route.settled and route.weights.get(status.stable.name)):
         return None
     gap = max(0.0, (situation.now - status.down_since).total_seconds())
     facts = status.model_copy(update={"down_since": None})
-    event = normal("ServesAgain", f"{words.version(status.stable)} serves, after {gap:.1f} s in which no version did")
+    event = normal("ServesAgain", f"{words.version(status.stable)} serves, after at most {gap:.1f} s without a version")
     return Outcome(facts, "ServesAgain", event.message, events=(event,), requeue_after=0)
 
 

@@ -15,7 +15,9 @@ from sluice.core.strategies.base import Strategy
 MOST_KEPT = 8  # a route has room for 16 backends
 
 
-def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int] | None:
+def split(
+    spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy
+) -> Mapping[str, int] | None:
     """Return the percent of the traffic by revision, stable first; None before the first install.
 
     Never more for the candidate than its ready pods carry: a route that is written anew, for example because somebody
@@ -26,7 +28,9 @@ def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observa
     weight = 0
     if facts.rollout:
         ready = seen.revision(facts.rollout.revision.name).ready
-        weight = min(facts.rollout.weight, covered(spec.desired_replicas, ready))
+        # Where stable was stopped, too few are better than nobody.
+        carried = 100 * bool(ready) if strategy.stopped(facts.rollout) else covered(spec.desired_replicas, ready)
+        weight = min(facts.rollout.weight, carried)
     shares = {facts.stable.name: 100 - weight}
     if facts.rollout:
         shares[facts.rollout.revision.name] = weight
@@ -59,10 +63,10 @@ def preview(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Obser
 
 
 def outage(facts: ModelDeploymentStatus, seen: Observation) -> bool:
-    """Whether nobody answers whom the route leads to: then no change of it can cost a request."""
-    return facts.down_since is not None and not any(
-        seen.revision(name).ready for name, weight in (seen.route.weights if seen.route else {}).items() if weight
-    )
+    """Whether nobody answers whom the route leads to, on any proxy: then no change of it can cost a request."""
+    if facts.down_since is None or seen.route is None or not seen.route.settled:
+        return False
+    return not any(seen.revision(name).ready for name, weight in seen.route.weights.items() if weight)
 
 
 def scale(
@@ -79,7 +83,7 @@ def scale(
             pods[name] = 0
     if facts.stable is None:
         return pods | ({facts.rollout.revision.name: spec.desired_replicas} if facts.rollout else {})
-    return {**pods, **strategy.pods(spec, facts, seen)}
+    return {**pods, **strategy.pods(spec, facts, seen, now)}
 
 
 def forget(
@@ -90,7 +94,7 @@ def forget(
     done = [entry.revision.name for entry in facts.retired if now >= entry.scale_down_at]
     too_old = done[: max(0, len(done) - spec.revision_history_limit)]
     known = live | {entry.revision.name for entry in facts.retired}
-    gone = {*too_old, *(name for name in seen.revisions if name not in known)} - live
+    gone = {*too_old, *(name for name, state in seen.revisions.items() if state.deployed and name not in known)} - live
     return tuple(sorted(name for name in gone if not _has_traffic(seen, name)))
 
 

@@ -79,7 +79,8 @@ def give_up(status: ModelDeploymentStatus, now: datetime) -> ModelDeploymentStat
     rollout = status.rollout
     if rollout is None:
         return status
-    drained = now + DRAIN if rollout.weight_changed_at else now  # who never had traffic has no request under way
+    # Who never was reached has no request under way.
+    drained = now + DRAIN if rollout.weight_changed_at or status.preview else now
     return status.model_copy(update={"rollout": None, "retired": retire(status.retired, rollout.revision, drained)})
 
 
@@ -121,17 +122,21 @@ def with_weight(situation: Situation, rollout: Rollout, weight: int) -> ModelDep
     return situation.status.model_copy(update={"rollout": rollout.model_copy(update=changed)})
 
 
-def at_step(situation: Situation, rollout: Rollout, index: int) -> Rollout:
-    """Begin a step; its clock starts now, or stands still from now on while paused."""
+def once_more(situation: Situation, rollout: Rollout) -> Rollout:
+    """Give the present step its time again."""
     return rollout.model_copy(
         update={
-            "step_index": index,
             "step_started_at": situation.now,
             "paused_at": situation.now if rollout.paused_at else None,
             "inconclusive": False,
-            "steps": situation.strategy.begun(situation.spec, index),
         }
     )
+
+
+def at_step(situation: Situation, rollout: Rollout, index: int) -> Rollout:
+    """Begin a step; its clock starts now, or stands still from now on while paused."""
+    changed = {"step_index": index, "steps": situation.strategy.begun(situation.spec, index)}
+    return once_more(situation, rollout).model_copy(update=changed)
 
 
 def advance(situation: Situation, rollout: Rollout, why: str) -> Outcome:
@@ -151,7 +156,8 @@ def promoted(situation: Situation, rollout: Rollout) -> Outcome:
     facts = status.model_copy(
         update={"stable": rollout.revision, "rollout": None, "retired": retired, "returning_to": None}
     )
-    seen = f": {words.counts(situation.evidence.total)}" if status.stable and not rollout.direct else ""
+    counted = situation.evidence.total.candidate_requests and not rollout.direct
+    seen = f": {words.counts(situation.evidence.total)}" if status.stable and counted else ""
     event = normal("Promoted", f"{words.version(rollout.revision)} is stable now{seen}")
     return Outcome(facts, "Promoted", event.message, Verdict.SUCCESSFUL, (event,), requeue_after=0)
 

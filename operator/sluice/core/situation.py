@@ -111,8 +111,9 @@ def look(
     wanted = _wanted(spec, status, seen)
     judgement = None
     if status.rollout and status.stable:
-        evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, now=now)
-        judgement = judge(spec, evidence, strategy.stage(spec, status.rollout))
+        stage = strategy.stage(spec, status.rollout)
+        evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, stage=stage, now=now)
+        judgement = judge(spec, evidence, stage)
         rollout = took(status.rollout, evidence, seen, now)
         status = status.model_copy(update={"rollout": _summed_up(rollout, evidence, judgement)})
     return Situation(spec, status, seen, now, strategy, wanted, evidence, judgement)

@@ -27,6 +27,16 @@ def nobody_serves(status: ModelDeploymentStatus, now: datetime) -> str:
     return f"no version serves since {since:%H:%M:%S} UTC: {why}"
 
 
+def on_the_way_back(situation: Situation) -> str:
+    """Say what stable waits for after a recreate in vain, and since when nobody serves."""
+    stable, replicas = situation.stable, situation.spec.desired_replicas
+    if stable.replicas == 0 and (left := sum(state.running for state in situation.seen.revisions.values())):
+        waits = f"{version(situation.status.stable)} waits for {left} pods to end"
+    else:
+        waits = f"{version(situation.status.stable)}: {waiting_for_pods(stable, stable.ready, replicas)}"
+    return f"{waits}; {nobody_serves(situation.status, situation.now)}"
+
+
 def serving(situation: Situation) -> str:
     """Say who serves; that nobody does is said elsewhere, and must not be contradicted."""
     name = version(situation.status.stable)
@@ -69,7 +79,7 @@ def not_previewed(situation: Situation) -> str | None:
     if preview and preview.accepted and preview.weights.get(name) == 100:
         return None
     if preview and preview.accepted is False:
-        return f"the gateway refuses the preview: {preview.message}"
+        return f"the preview is refused by the gateway ({preview.message})"
     return "waiting for the gateway to take the preview"
 
 
@@ -94,10 +104,13 @@ def reached(situation: Situation) -> str:
 
 def unreachable(situation: Situation) -> str | None:
     """Say that the pods' metrics can't be read, if so."""
-    silent = situation.seen.scrape.unreachable
+    stage = situation.stage
+    # After a switch stable has no traffic, and is compared with nothing.
+    matter = (situation.candidate,) if stage and stage.verify else situation.seen.revisions.values()
+    names = {pod.uid: pod.name for state in matter for pod in state.pods}
+    silent = {uid: why for uid, why in situation.seen.scrape.unreachable.items() if uid in names}
     if not silent:
         return None
-    names = {pod.uid: pod.name for state in situation.seen.revisions.values() for pod in state.pods}
     uid, why = next(iter(silent.items()))
     others = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
     return f"the metrics of pod {names.get(uid, uid)}{others} can't be read ({why}); the evidence waits for them"

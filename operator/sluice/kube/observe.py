@@ -99,6 +99,9 @@ def read_revisions(
             pods=tuple(by_revision.get(revision, ())),
             trouble=_replica_failure(deployment),
         )
+    for revision, left in by_revision.items():
+        if revision and revision not in found:
+            found[revision] = RevisionState(revision, pods=tuple(left), deployed=False)
     return found
 
 

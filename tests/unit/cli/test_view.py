@@ -73,7 +73,7 @@ PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErro
         ({"recreate": {}}, 1, ["▶ stop the old version", "start the new one", "promote"]),
         ({"recreate": {}}, 2, ["✓ stop the old version", "▶ start the new one", "promote"]),
         ({"blueGreen": {}}, 0, ["▶ switch", "promote"]),
-        ({"blueGreen": {"pause": {"duration": "1m"}}}, 1, ["✓ preview", "▶ pause 1m", "switch", "promote"]),
+        ({"blueGreen": {"pause": {"duration": "1m"}}}, 1, ["✓ start", "▶ pause 1m", "switch", "promote"]),
         ({"blueGreen": PREVIEWED}, 3, ["✓ preview", "✓ pause until promoted", "✓ switch", "▶ verify", "promote"]),
         ({"blueGreen": PREVIEWED}, 4, ["✓ preview", "✓ pause until promoted", "✓ switch", "✓ verify", "▶ promote"]),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from sluice.api.spec import ModelDeploymentSpec
@@ -26,7 +27,9 @@ class Strategy(Protocol):
     def title(self, spec: ModelDeploymentSpec, rollout: Rollout) -> str:
         """Say in a few letters where the rollout stands, for the STEP column."""
 
-    def pods(self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int]:
+    def pods(
+        self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime
+    ) -> Mapping[str, int]:
         """Return the pods wanted of stable and of the candidate, by revision."""
 
     def stopped(self, rollout: Rollout) -> bool:

@@ -21,7 +21,8 @@ class BlueGreenStrategy(SteppedStrategy):
         few = min(wants.preview_replicas or all_pods, all_pods)
         stages = []
         if wants.preview or wants.pause:
-            stages.append(Stage("preview", 0, few, previewed=wants.preview is not None))
+            title = "preview" if wants.preview else "start"
+            stages.append(Stage(title, 0, few, previewed=wants.preview is not None))
         if wants.pause:
             stages.append(Stage("pause", 0, few, pause=wants.pause))
         stages.append(Stage("switch", 100, all_pods))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import IntEnum
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
 from sluice.core import words
-from sluice.core.moves import at_step, promoted, warning
+from sluice.core.moves import at_step, normal, promoted, warning
 from sluice.core.observation import Observation
 from sluice.core.situation import Outcome, Situation
 from sluice.core.stage import Stage
 from sluice.core.strategies.shifting import rollout_of, shift
-from sluice.core.timing import READY_SECONDS
+from sluice.core.timing import READY_SECONDS, seconds
 
 STEPS = "recreate"
 
@@ -42,70 +43,92 @@ class RecreateStrategy:
         phase = _phase(rollout)
         return f"{phase + 1}/{len(Phase)} {phase.name.lower()}"
 
-    def pods(self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int]:
+    def pods(
+        self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime
+    ) -> Mapping[str, int]:
         """Return pods for one revision only; whoever comes waits until those of who goes are gone."""
         replicas, rollout, stable = spec.desired_replicas, facts.rollout, facts.stable
         if stable is None:
             return {}
-        if rollout is None or not self.stopped(rollout):
-            pods = {stable.name: replicas if _has_room(facts, seen) else seen.revision(stable.name).replicas}
-            # What another strategy has begun stays until this one stops it, or takes it over.
-            return pods | ({rollout.revision.name: seen.revision(rollout.revision.name).replicas} if rollout else {})
-        return {stable.name: 0, rollout.revision.name: replicas if _phase(rollout) is Phase.START else 0}
+        if rollout is not None and self.stopped(rollout):
+            return {stable.name: 0, rollout.revision.name: replicas if _phase(rollout) is Phase.START else 0}
+        pods = {stable.name: replicas if _may_return(spec, facts, seen, now) else 0}
+        # What another strategy has begun stays until this one stops it.
+        return pods | ({rollout.revision.name: seen.revision(rollout.revision.name).replicas} if rollout else {})
 
     def stopped(self, rollout: Rollout) -> bool:
         """Say whether stable's pods have been told to end."""
         return _phase(rollout) is not Phase.BEGIN
 
     def lacks(self, situation: Situation) -> str | None:
-        """Say whose pods are waited for."""
-        rollout, replicas = rollout_of(situation), situation.spec.desired_replicas
+        """Say whose pods are waited for; those that do not end in time are waited for no longer."""
+        rollout = rollout_of(situation)
         phase = _phase(rollout)
         if phase is Phase.BEGIN:
             return None
         if phase is Phase.STOP:
-            left = len(situation.stable.pods)
-            return f"waiting for {left} pods of {words.version(situation.status.stable)} to end" if left else None
-        return words.lacks_pods(situation.candidate, replicas, 100)
+            left = _in_the_way(situation.status, situation.seen)
+            return f"waiting for {left} pods to end" if left and not situation.deadline_passed else None
+        return words.lacks_pods(situation.candidate, situation.spec.desired_replicas, 100)
 
     def next(self, situation: Situation) -> Outcome:
         """Stop the one, start the other, move all traffic."""
         rollout = rollout_of(situation)
-        if _phase(rollout) is Phase.BEGIN:
-            # What another strategy gave the candidate is taken back: its pods end too.
-            return shift(situation, rollout, 0) or self._stop(situation, rollout)
+        phase = _phase(rollout)
+        if phase is Phase.BEGIN:
+            return _take_back(situation, rollout) or _stop(situation, rollout)
+        status = situation.status.model_copy(update={"down_since": situation.status.down_since or situation.now})
         if lacks := self.lacks(situation):
-            message = f"{lacks}; {words.nobody_serves(situation.status, situation.now)}"
-            return Outcome(situation.status, "Recreating", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
-        if _phase(rollout) is Phase.STOP:
-            facts = situation.status.model_copy(update={"rollout": at_step(situation, rollout, Phase.START)})
-            message = f"{words.version(situation.status.stable)} is stopped, {words.version(rollout.revision)} starts"
+            message = f"{lacks}; {words.nobody_serves(status, situation.now)}"
+            return Outcome(status, "Recreating", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
+        if phase is Phase.STOP:
+            facts = status.model_copy(update={"rollout": at_step(situation, rollout, Phase.START)})
+            message = f"{words.version(status.stable)} is stopped, {words.version(rollout.revision)} starts"
             return Outcome(facts, "Recreating", message, Verdict.RUNNING, requeue_after=0)
         return shift(situation, rollout, 100) or promoted(situation, rollout)
 
-    def _stop(self, situation: Situation, rollout: Rollout) -> Outcome:
-        facts = situation.status.model_copy(
-            update={
-                "rollout": at_step(situation, rollout, Phase.STOP),
-                "down_since": situation.status.down_since or situation.now,
-            }
-        )
-        event = warning(
-            "Recreating",
-            f"{words.version(situation.status.stable)} stops: nobody serves until {words.version(rollout.revision)} is "
-            "ready",
-        )
-        return Outcome(facts, "Recreating", event.message, Verdict.RUNNING, (event,), requeue_after=0)
+
+def _take_back(situation: Situation, rollout: Rollout) -> Outcome | None:
+    """Take back what another strategy has given the candidate: its pods end too."""
+    if outcome := shift(situation, rollout, 0):
+        return outcome
+    if situation.seen.route and situation.seen.route.settled:
+        return None
+    message = "waiting until all proxies know that stable has all traffic"
+    return Outcome(situation.status, "ShiftingTraffic", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
+
+
+def _stop(situation: Situation, rollout: Rollout) -> Outcome:
+    facts = situation.status.model_copy(
+        update={
+            "rollout": at_step(situation, rollout, Phase.STOP),
+            "down_since": situation.status.down_since or situation.now,
+        }
+    )
+    old, new = words.version(situation.status.stable), words.version(rollout.revision)
+    event = warning("Recreating", f"{old} stops: nobody serves until {new} is ready")
+    if situation.status.down_since:  # of a recreate before, which this one follows
+        event = normal("Recreating", f"{old} stays stopped: nobody serves until {new} is ready")
+    return Outcome(facts, "Recreating", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
 def _phase(rollout: Rollout) -> Phase:
     """Return where it stands; what another strategy has begun is still to be begun here."""
-    return Phase(rollout.step_index) if rollout.steps == STEPS else Phase.BEGIN
+    known = rollout.steps == STEPS and rollout.step_index < len(Phase)
+    return Phase(rollout.step_index) if known else Phase.BEGIN
 
 
-def _has_room(facts: ModelDeploymentStatus, seen: Observation) -> bool:
-    """Whether stable may start: it runs already, or the pods of the version that was given up are gone."""
-    if facts.stable is None or seen.revision(facts.stable.name).replicas:
+def _in_the_way(facts: ModelDeploymentStatus, seen: Observation) -> int:
+    """Return how many pods have to end before others start; who is kept warm is not asked to."""
+    warm = {entry.revision.name for entry in facts.retired if entry.was_stable}
+    return sum(state.running for name, state in seen.revisions.items() if not (name in warm and state.replicas))
+
+
+def _may_return(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> bool:
+    """Whether stable has its pods, or may have them again: those in the way are gone, or do not end in time."""
+    if facts.stable is None or facts.down_since is None or seen.revision(facts.stable.name).replicas:
         return True
-    given_up = (entry.revision.name for entry in facts.retired if not entry.was_stable)
-    return not any(seen.revision(name).pods for name in given_up)
+    given_up = [entry.scale_down_at for entry in facts.retired if not entry.was_stable]
+    since = max((at for at in given_up if at > facts.down_since), default=facts.down_since)
+    late = now - since > seconds(spec.progress_deadline_seconds)
+    return late or not _in_the_way(facts, seen)

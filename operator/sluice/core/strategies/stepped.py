@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import datetime
 
 from sluice.api.base import format_duration
 from sluice.api.spec import ModelDeploymentSpec
@@ -40,7 +41,9 @@ class SteppedStrategy(ABC):
         stage = self.stage(spec, rollout)
         return f"{rollout.step_index + 1}/{len(self.stages(spec))} {stage.title}" if stage else "promoting"
 
-    def pods(self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int]:
+    def pods(
+        self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime
+    ) -> Mapping[str, int]:
         """Return all pods for stable; for the candidate what its stage needs, and the weight it has."""
         replicas, rollout = spec.desired_replicas, facts.rollout
         pods = {facts.stable.name: replicas} if facts.stable else {}
@@ -55,9 +58,10 @@ class SteppedStrategy(ABC):
         return False
 
     def lacks(self, situation: Situation) -> str | None:
-        """Say how many pods are missing for the present stage."""
+        """Say how many pods are missing for the present stage, or that nobody reaches them where they are previewed."""
         stage = self._stage(situation.spec, rollout_of(situation))
-        return words.lacks_pods(situation.candidate, stage.pods, stage.weight)
+        lacks_pods = words.lacks_pods(situation.candidate, stage.pods, stage.weight)
+        return lacks_pods or (words.not_previewed(situation) if stage.previewed else None)
 
     def next(self, situation: Situation) -> Outcome:
         """Do the present stage, or say what it waits for."""
@@ -82,6 +86,8 @@ class SteppedStrategy(ABC):
 def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | None:
     """Give the candidate its weight as far as its ready pods carry it; None when it is live on the gateway."""
     candidate = situation.candidate
+    if rollout.weight > stage.weight and (outcome := shift(situation, rollout, stage.weight)):
+        return outcome
     if lacks := words.lacks_pods(candidate, stage.pods, stage.weight):
         carried = covered(situation.spec.desired_replicas, candidate.ready)
         facts = with_weight(situation, rollout, min(rollout.weight, carried))
@@ -89,9 +95,11 @@ def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | No
     if rollout.weight == 0 and not rollout.direct and (unread := words.unread(situation)):
         # Where its counters stand before its first request is where counting starts.
         return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
+    if outcome := shift(situation, rollout, stage.weight):
+        return outcome
     if stage.previewed and (hidden := words.not_previewed(situation)):
         return Outcome(situation.status, "WaitingForPreview", hidden, Verdict.RUNNING, requeue_after=READY_SECONDS)
-    return shift(situation, rollout, stage.weight)
+    return None
 
 
 def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
@@ -100,7 +108,8 @@ def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
         return Outcome(situation.status, "AwaitingPromotion", message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS)
     left = (pause.duration - situation.step_age).total_seconds()
     if left > 0:
-        message = f"pausing at {rollout.weight} % for {format_duration(pause.duration)}"
+        where = "" if rollout.weight else words.preview_address(situation)
+        message = f"pausing at {rollout.weight} % for {format_duration(pause.duration)}{where}"
         wait = max(0.1, min(ANALYSIS_SECONDS, left))
         return Outcome(situation.status, "Pausing", message, Verdict.RUNNING, requeue_after=wait)
     return advance(situation, rollout, f"paused for {format_duration(pause.duration)}")
@@ -109,8 +118,9 @@ def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
 def _prove(situation: Situation, rollout: Rollout) -> Outcome:
     """Wait for the proof of safety that this stage asks for."""
     judgement = situation.judgement
-    if judgement and judgement.passed and not situation.seen.scrape.unreachable:
+    silent = words.unreachable(situation)
+    if judgement and judgement.passed and not silent:
         return advance(situation, rollout, findings.proven(situation))
     message = findings.waiting_for_evidence(situation)
-    verdict = Verdict.ERROR if situation.seen.scrape.unreachable else Verdict.RUNNING
+    verdict = Verdict.ERROR if silent else Verdict.RUNNING
     return Outcome(situation.status, "Analyzing", message, verdict, requeue_after=ANALYSIS_SECONDS)

@@ -39,12 +39,17 @@ RULES = [
     ("the pods for the preview start", PREVIEW.running("2", 1), "ScalingUp", ["1 of 2 pods ready"]),
     ("the preview is not there yet", PREVIEW, "WaitingForPreview", ["waiting for the gateway to take the preview"]),
     ("the preview is refused", previewing(PREVIEW, accepted=False, message="no listener"), "WaitingForPreview",
-     ["the gateway refuses the preview: no listener"]),
+     ["refused by the gateway (no listener)"]),
+    ("the preview is refused for too long", previewing(at(0, age=700), accepted=False, message="no listener"),
+     "RolledBack", ["ProgressDeadlineExceeded", "no listener", "after 600 s"]),
+    ("what a canary gave is taken back before the preview", previewing(at(0, weight=20), accepted=False),
+     "ShiftingTraffic", ["gets 0 %"]),
     ("the preview can be tested", previewing(PREVIEW), "StepCompleted",
      ["1/4 preview", "penguins/2 is ready, without traffic; test it at /preview"]),
     ("a person tests it", previewing(PAUSE), "AwaitingPromotion",
      ["paused at 0 % until somebody promotes", "sluice.dev/promote=", "test it at /preview"]),
-    ("it is tested for a time", previewing(at(1, pause={"duration": "60s"})), "Pausing", ["pausing at 0 % for 1m"]),
+    ("it is tested for a time", previewing(at(1, pause={"duration": "60s"})), "Pausing",
+     ["pausing at 0 % for 1m; test it at /preview"]),
     ("the time is over", previewing(at(1, pause={"duration": "60s"}, age=61)), "StepCompleted", ["2/4 pause"]),
     ("the other pods start", SWITCH.running("2", 3), "ScalingUp", ["3 of 4 pods ready for 100 %"]),
     ("all traffic is switched", SWITCH, "ShiftingTraffic", ["penguins/2 gets 100 %"]),
@@ -54,6 +59,10 @@ RULES = [
      ["too little traffic yet: 50 of at least 100 requests", "less than 2 % fail", "0 errors in 50 requests"]),
     ("it is not sure yet", VERIFY.counting({"2": (150, 1)}), "Analyzing", ["1 errors in 150 requests", "of a proof"]),
     ("it is sure", VERIFY.counting({"2": (300, 0)}), "StepCompleted", ["less than 2 % fail: 0 errors in 300 requests"]),
+    ("stable can't be read, which has no traffic", VERIFY.counting({"2": (300, 0)}).blind("1-0"), "StepCompleted",
+     ["less than 2 % fail"]),
+    ("it fails while stable can't be read", VERIFY.counting({"2": (20, 20)}).blind("1-0"), "RolledBack", ["Harm"]),
+    ("it can't be read", VERIFY.counting({"2": (300, 0)}).blind("2-0"), "Analyzing", ["pod-2-0", "can't be read"]),
     ("it fails", VERIFY.counting({"2": (20, 5)}), "RolledBack",
      ["HarmProven", "penguins/2 rolled back from 100 %", "5 errors in 20 requests", "tolerated: 2 %"]),
     ("its pods crash", VERIFY.running("2", 3, pod("2", 3, ready=False, trouble=CRASHED)), "RolledBack", ["Crashed"]),
@@ -78,7 +87,7 @@ def test_each_moment_has_its_reason_and_its_words(what: str, moment: Moment, rea
     [
         ({}, ["switch"]),
         ({"preview": WANTS["preview"]}, ["preview", "switch"]),
-        ({"pause": {}}, ["preview", "pause", "switch"]),
+        ({"pause": {}}, ["start", "pause", "switch"]),
         (WANTS, ["preview", "pause", "switch", "verify"]),
     ],
     ids=["nothing", "preview", "pause", "all"],
@@ -147,3 +156,26 @@ def test_a_change_of_what_was_done_begins_again_and_of_what_is_to_come_does_not(
     assert paused.edited(strategy={"blueGreen": WANTS | {"verify": None}}).outcome.reason == "AwaitingPromotion"
     changed = paused.edited(strategy={"blueGreen": WANTS | {"pause": {"duration": "1m"}}})
     assert changed.outcome.reason == "StepsChanged"
+
+
+def test_a_refused_preview_is_a_fault_that_leaves_stable_available() -> None:
+    status = previewing(PREVIEW, accepted=False, message="no listener").plan.status
+    degraded, available = status.condition("Degraded"), status.condition("Available")
+    assert degraded
+    assert available
+    assert (degraded.reason, degraded.message) == ("PreviewRefused", "the gateway refuses the preview: no listener")
+    assert available.status == "True"
+
+
+def test_who_was_previewed_drains() -> None:
+    aborted = previewing(PREVIEW.next()).asking("abort", "2")
+    assert aborted.plan.scale[name("2")] == 4
+
+
+@pytest.mark.parametrize("action", ["promote", "retry", "promote-full"])
+def test_a_wish_never_skips_what_another_strategy_has_not_begun(action: str) -> None:
+    """The same apply changes the strategy and asks for something: the new one begins at its beginning first."""
+    canary = SERVING.rolling_out("2", step=2, weight=20, age=10).asking(action, "2")
+    changed = canary.edited(strategy={"blueGreen": WANTS})
+    assert changed.outcome.reason == "StepsChanged"
+    assert changed.plan.split == {name("1"): 80, name("2"): 20}
