@@ -143,7 +143,7 @@ MOMENTS = {
         ("promote", "abort"),
     ),
     "recreating": Moment(
-        ((RECREATE, lambda _: True), (push("2"), says("waiting for 2 pods of penguins/1 to end"))),
+        ((RECREATE, lambda _: True), (push("2"), says("waiting for 2 pods to end"))),
         "Recreating: no version serves", Tone.BUSY, ("▶ stop the old version", "no version serves since"), ("abort",),
     ),
     "all steps skipped": Moment(
