@@ -94,6 +94,10 @@ bench-scale: venv  ## Measure 1,000 idle objects beside Argo Rollouts, on a clus
 bench-soak: venv  ## Rollouts back to back for two hours: is the operator's memory flat?
 	$(RUN)/python -m benchmarks.soak --cluster $(CLUSTER)
 
+.PHONY: bench-strategies
+bench-strategies: venv  ## Measure each strategy with a good and a bad version (about 10 minutes)
+	$(RUN)/python -m benchmarks.strategies --cluster $(CLUSTER)
+
 .PHONY: bench-faults bench-operator-kill
 bench-faults: venv  ## Random faults in rollouts on the real cluster (about 20 minutes)
 	$(RUN)/python -m benchmarks.faults --cluster $(CLUSTER)

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from benchmarks.machine import RESULTS, described, here
-from benchmarks.rollouts import ALIAS, BETTER, FIRST, GOOD_STEPS, NAME, NAMESPACE, Bench, quantile
+from benchmarks.rollouts import ALIAS, BETTER, FIRST, GOOD_STEPS, NAME, NAMESPACE, Bench, canary, quantile
 from hack.demo.watching import Watcher
 from hack.operators import Operators
 from hack.stack.install import NAMESPACE as OPERATOR
@@ -65,7 +65,7 @@ def main() -> int:
     options = parser.parse_args()
     stack = bring_up(options.cluster, print)
     bench = Bench(stack, Watcher(NAMESPACE, NAME, stack.shell.env["KUBECONFIG"]))
-    bench.install(GOOD_STEPS)
+    bench.install(canary(GOOD_STEPS))
     rng, rows = random.Random(options.seed), []
     operators = Operators(stack.shell)
     for number in range(1, options.trials + 1):

@@ -35,6 +35,11 @@ GOOD_STEPS: list[dict[str, Any]] = [
 BAD_STEPS: list[dict[str, Any]] = [{"setWeight": 10}, {"pause": {"duration": "10m"}}]
 
 
+def canary(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the strategy with these steps."""
+    return {"canary": {"steps": steps}}
+
+
 @dataclass(frozen=True)
 class Bench:
     """A ModelDeployment to measure on."""
@@ -42,8 +47,8 @@ class Bench:
     stack: Stack
     watcher: Watcher
 
-    def install(self, steps: list[dict[str, Any]], *, warm_seconds: int = 5, replicas: int = 2) -> None:
-        """Put version 1 live with these steps, from nothing."""
+    def install(self, strategy: dict[str, Any], *, warm_seconds: int = 5, replicas: int = 2) -> None:
+        """Put version 1 live with this strategy, from nothing."""
         shell = self.stack.shell
         shell.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
         shell.kubectl("delete", "md", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=90s")
@@ -52,7 +57,7 @@ class Bench:
             "model": {"uri": f"models:/penguins@{ALIAS}"},
             "replicas": replicas,
             "traffic": {"gateway": {"name": "public", "namespace": "gateways"}, "pathPrefix": "/bench"},
-            "strategy": {"canary": {"steps": steps}},
+            "strategy": strategy,
             "scaleDownDelaySeconds": warm_seconds,
         }
         meta = {"name": NAME, "namespace": NAMESPACE}
@@ -83,7 +88,7 @@ class Bench:
 
 def hard_failure(bench: Bench, trials: int, rate: float) -> dict[str, Any]:
     """Roll out the broken version again and again."""
-    bench.install(BAD_STEPS)
+    bench.install(canary(BAD_STEPS))
     rows = []
     with bench.load(rate) as load:
         for number in range(1, trials + 1):
@@ -126,7 +131,7 @@ def quiet(answers: list[Answer], since: int) -> None:
 
 def good(bench: Bench, trials: int, rate: float) -> dict[str, Any]:
     """Promote good versions, there and back."""
-    bench.install(GOOD_STEPS)
+    bench.install(canary(GOOD_STEPS))
     rows = []
     with bench.load(rate) as load:
         for number in range(1, trials + 1):

@@ -17,7 +17,7 @@ from statistics import linear_regression
 from typing import Any
 
 from benchmarks.machine import RESULTS, described, here
-from benchmarks.rollouts import ALIAS, BETTER, BROKEN, FIRST, NAME, NAMESPACE, Bench
+from benchmarks.rollouts import ALIAS, BETTER, BROKEN, FIRST, NAME, NAMESPACE, Bench, canary
 from hack.cluster.paths import ClusterPaths
 from hack.demo.watching import Watcher
 from hack.stack.install import bring_up
@@ -57,7 +57,7 @@ def growth(samples: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def soak(bench: Bench, cluster: str, minutes: float) -> dict[str, Any]:
     """Roll out until the time is over; what was stable before is never warm, so that each rollout is a whole one."""
-    bench.install(STEPS, warm_seconds=0, replicas=1)
+    bench.install(canary(STEPS), warm_seconds=0, replicas=1)
     samples: list[dict[str, Any]] = []
     began = time.monotonic()
     with bench.load(RATE) as load:

@@ -21,7 +21,7 @@ from typing import Any
 from kubernetes import client, config
 
 from benchmarks.machine import RESULTS, described, here
-from benchmarks.rollouts import NAME, NAMESPACE, Bench, quantile
+from benchmarks.rollouts import NAME, NAMESPACE, Bench, canary, quantile
 from hack.demo.watching import GROUP, PLURAL, VERSION, Watcher
 from hack.operators import Operators
 from hack.stack.install import NAMESPACE as OPERATOR_NAMESPACE
@@ -102,7 +102,7 @@ def main() -> int:
     random.seed(options.seed)
     stack = bring_up(options.cluster, print)
     bench = Bench(stack, Watcher(NAMESPACE, NAME, stack.shell.env["KUBECONFIG"]))
-    bench.install([{"setWeight": 50}])
+    bench.install(canary([{"setWeight": 50}]))
     operators, eyes = Operators(stack.shell), Eyes(stack.shell.env["KUBECONFIG"])
     operators.all_ready()
     result: dict[str, Any] = {"seed": options.seed}

@@ -174,6 +174,42 @@ def bad_version(tell: Teller) -> None:
         tell.moment("Three errors that only the candidate makes were proof enough; nobody had to get up.")
 
 
+def blue_green(tell: Teller) -> None:
+    """A switch, with a look at it before."""
+    tell.story("Blue-green: tested on the idle environment, then switched")
+    wants = {"preview": {"pathPrefix": f"/{NAMESPACE}-preview"}, "previewReplicas": 1, "pause": {}}
+    tell.begin(strategy={"blueGreen": wants | {"verify": {"maxErrorRate": 0.02}}})
+    with tell.traffic(30):
+        tell.alias(BETTER)
+        tell.says("until somebody promotes")
+        tell.moment("The new version waits at an address of its own.")
+        tell.plugin("promote", NAME)
+        tell.says("verifying")
+        time.sleep(2)
+        tell.moment("She has tested it: all traffic was switched, and has to prove itself.")
+        tell.serves(BETTER)
+        tell.moment("Done; going back is one write for as long as the old one is warm.")
+
+
+def recreate(tell: Teller) -> None:
+    """One after the other, there and back."""
+    tell.story("Recreate: no room for two")
+    tell.begin(strategy={"recreate": {}}, replicas=1)
+    with tell.traffic(20):
+        tell.alias(BETTER)
+        tell.says("waiting for", "to end")
+        tell.moment("The old version stops first; the outage is said aloud.")
+        tell.says("0 of 1 pods ready")
+        tell.moment("Then the new one starts.")
+        tell.serves(BETTER)
+        tell.until(lambda s: "downSince" not in s, "the outage is over")
+        events = f"kubectl get events -n {NAMESPACE} --field-selector reason=ServesAgain"
+        tell.moment("How long nobody served stands in the events.", f"{events} -o custom-columns=MESSAGE:.message")
+        tell.apply(strategy={"recreate": {}}, replicas=1, server={"image": "example.invalid/no/such:image"})
+        tell.until(lambda s: s.get("verdict") == "Failed", "it is rolled back")
+        tell.moment("The next one can't start: it makes room for the old one again.")
+
+
 def cannot_start(tell: Teller) -> None:
     """Pods that can't start."""
     tell.story("A version whose pods can't start")
@@ -252,7 +288,10 @@ def mistakes(tell: Teller) -> None:
     )
 
 
-STORIES = (first_install, good_version, bad_version, cannot_start, no_traffic, superseded, surroundings, mistakes)
+STORIES = (
+    *(first_install, good_version, bad_version, cannot_start, blue_green, recreate),
+    *(no_traffic, superseded, surroundings, mistakes),
+)
 
 
 def main() -> int:

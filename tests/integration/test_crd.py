@@ -48,6 +48,10 @@ def metrics(*items: dict[str, Any]) -> dict[str, Any]:
     return changed(analysis={"metrics": list(items)})
 
 
+def blue_green(**wants: Any) -> dict[str, Any]:
+    return changed(strategy={"blueGreen": wants})
+
+
 def resources(**kinds: dict[str, Any]) -> dict[str, Any]:
     return changed(server={"resources": kinds})
 
@@ -58,6 +62,8 @@ ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
 RISE = "the weights of the steps must rise: order the setWeight steps"
 MARGINS = "at most 10 analysis steps can have margins of their own: remove the margins"
 FIRST = "the first step must be a setWeight: without traffic"
+PREVIEW = "a preview needs an address of its own"
+SAME_ADDRESS = "the preview has the address of the traffic: name another pathPrefix"
 DURATION = "this is not a duration: write for example 45s, 10m or 1h30m"
 HOST = "this is not a host name: write for example models.example.org"
 PREFIX = "a path prefix begins with /"
@@ -147,10 +153,30 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "autoscaling": (changed(autoscaling={"maxReplicas": 3}), "autoscaling is not built yet: set replicas"),
     "no strategy inside": (changed(strategy={}), ONE_STRATEGY),
     "two strategies": (changed(strategy={"canary": {}, "blueGreen": {}}), ONE_STRATEGY),
-    "blueGreen": (changed(strategy={"blueGreen": {}}), "strategy blueGreen is not built yet: use canary"),
-    "shadow": (changed(strategy={"shadow": {}}), "strategy shadow is not built yet: use canary"),
-    "abTest": (changed(strategy={"abTest": {"variants": []}}), "strategy abTest is not built yet: use canary"),
-    "recreate": (changed(strategy={"recreate": {}}), "strategy recreate is not built yet: use canary"),
+    "shadow": (changed(strategy={"shadow": {}}), "strategy shadow is not built yet: use canary, blueGreen or recreate"),
+    "abTest": (
+        changed(strategy={"abTest": {"variants": []}}),
+        "strategy abTest is not built yet: use canary, blueGreen or recreate",
+    ),
+    "preview nowhere": (blue_green(preview={}), PREVIEW),
+    "preview on no hosts": (blue_green(preview={"hostnames": []}), PREVIEW),
+    "preview where the traffic is": (blue_green(preview={"pathPrefix": "/"}), SAME_ADDRESS),
+    "preview on a host of the traffic": (
+        changed(
+            traffic__hostnames=["a.example.org", "b.example.org"],
+            strategy={"blueGreen": {"preview": {"hostnames": ["c.example.org", "b.example.org"]}}},
+        ),
+        SAME_ADDRESS,
+    ),
+    "preview without slash": (blue_green(preview={"pathPrefix": "new"}), PREFIX),
+    "preview on a host with scheme": (blue_green(preview={"hostnames": ["https://a.example"]}), HOST),
+    "no pods to preview": (blue_green(previewReplicas=0), "greater than or equal to 1"),
+    "too many pods to preview": (blue_green(previewReplicas=1001), "less than or equal to 1000"),
+    "odd pause before the switch": (blue_green(pause={"duration": "soon"}), DURATION),
+    "no errors at all": (blue_green(verify={"maxErrorRate": 0}), "greater than 0"),
+    "all errors": (blue_green(verify={"maxErrorRate": 1}), "less than 1"),
+    "verified by nobody": (blue_green(verify={"minRequests": 0}), "greater than or equal to 1"),
+    "verified by too many": (blue_green(verify={"minRequests": 10_000_001}), "less than or equal to 10000000"),
     "eleven margins": (steps({"setWeight": 5}, *own_margins(11)), MARGINS),
     "weights that fall": (steps({"setWeight": 50}, {"setWeight": 10}), RISE),
     "weights that fall later": (steps({"setWeight": 5}, {"setWeight": 50}, {"analysis": {}}, {"setWeight": 20}), RISE),
@@ -218,6 +244,19 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "prefix /": changed(traffic__pathPrefix="/"),
     "prefix with dots": changed(traffic__pathPrefix="/v1.2/penguins_~-/"),
     "default steps": changed(strategy={"canary": {}}),
+    "recreate": changed(strategy={"recreate": {}}),
+    "blueGreen": blue_green(),
+    "all of blueGreen": blue_green(
+        preview={"pathPrefix": "/preview"}, previewReplicas=1, pause={}, verify={"maxErrorRate": 0.05, "minRequests": 1}
+    ),
+    "preview on a host of the traffic at a path of its own": changed(
+        traffic__hostnames=["a.example.org"],
+        strategy={"blueGreen": {"preview": {"hostnames": ["a.example.org"], "pathPrefix": "/new"}}},
+    ),
+    "preview on hosts of its own": blue_green(preview={"hostnames": ["preview.example.org"]}),
+    "preview on other hosts at the same path": blue_green(
+        preview={"hostnames": ["preview.example.org"], "pathPrefix": "/"}, pause={"duration": "10m"}
+    ),
     "one step": steps({"setWeight": 100}),
     "weights that stay": steps({"setWeight": 10}, {"analysis": {}}, {"setWeight": 10}),
     "pauses": steps({"setWeight": 1}, {"pause": {"duration": "1h30m15s"}}, {"pause": {"duration": "0s"}}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sluice.api.spec import GatewayRef, Traffic
+from sluice.api.traffic import GatewayRef, Traffic
 from sluice.kube.ownership import taken
 from sluice.resources.naming import FIELD_MANAGER
 from sluice.resources.service import service

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sluice.core.observation import Unresolved
+from sluice.kube.api import Manifest
 
 from tests.simulation.controller import Fault, Mode
 from tests.simulation.pods import Behaviour
@@ -13,6 +14,12 @@ from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
 from tests.simulation.stories import SPEC
 
+NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None}
+LAST: tuple[Manifest, ...] = (
+    SPEC["strategy"],
+    {"recreate": {}},
+    {"blueGreen": {"preview": {"pathPrefix": "/preview"}, "pause": {}, "verify": {"maxErrorRate": 0.05}}},
+)
 Action = Callable[[random.Random, Simulation], None]
 
 
@@ -46,7 +53,21 @@ def pause(rng: random.Random, sim: Simulation) -> None:
 def change_steps(rng: random.Random, sim: Simulation) -> None:
     weights = sorted(rng.sample(range(1, 101), rng.randint(1, 3)))
     steps = [step for weight in weights for step in ({"setWeight": weight}, {"analysis": {"marginAbsolute": 0.1}})]
-    sim.world.edit(strategy={"canary": {"steps": steps[: rng.randint(1, len(steps))]}})
+    sim.world.edit(
+        strategy={"canary": {"steps": steps[: rng.randint(1, len(steps))]}, "recreate": None, "blueGreen": None}
+    )
+
+
+def recreate(rng: random.Random, sim: Simulation) -> None:
+    sim.world.edit(strategy={"canary": None, "blueGreen": None, "recreate": {}})
+
+
+def blue_green(rng: random.Random, sim: Simulation) -> None:
+    wants: dict[str, object] = {"previewReplicas": rng.choice([None, 1, 3])}
+    wants["preview"] = rng.choice([None, {"pathPrefix": "/preview"}])
+    wants["pause"] = rng.choice([None, {"duration": "5s"}, {}])
+    wants["verify"] = rng.choice([None, {"maxErrorRate": 0.05, "minRequests": 20}])
+    sim.world.edit(strategy={"canary": None, "recreate": None, "blueGreen": wants})
 
 
 def kill_pod(rng: random.Random, sim: Simulation) -> None:
@@ -59,6 +80,11 @@ def restart_container(rng: random.Random, sim: Simulation) -> None:
         life = rng.choice(serving)
         life.restart()
         life.loads = 0
+
+
+def evict_pod(rng: random.Random, sim: Simulation) -> None:
+    if serving := [life for life in sim.world.lives.values() if life.serving]:
+        rng.choice(serving).evicted = True
 
 
 def hide_pod(rng: random.Random, sim: Simulation) -> None:
@@ -138,14 +164,15 @@ def fail_write(rng: random.Random, sim: Simulation) -> None:
     api.fault = Fault(api.writes + rng.randint(0, 3), rng.choice(list(Mode)))
 
 
-ACTIONS: Mapping[Action, int] = {
+ACTIONS: dict[Action, int] = {
     push: 5, go_back: 2, wish: 4, scale: 2, pause: 2, change_steps: 1, kill_pod: 3, restart_container: 1, hide_pod: 2,
     registry: 2, gateway: 2, edit_route: 2, edit_deployment: 1, edit_service: 1, fail_write: 8, flap: 1, overload: 2,
     set_clock: 2, kill_operator: 2, lose_node: 1,
 }  # fmt: skip
+STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2}
 
 
-def heal(sim: Simulation) -> str:
+def heal(sim: Simulation, strategy: Manifest) -> str:
     """Mend everything and ask for a version that is fine; return its number."""
     world = sim.world
     world.outage, world.gateway_delay, world.gateway_refuses = None, 0.5, ""
@@ -153,7 +180,7 @@ def heal(sim: Simulation) -> str:
     sim.controller.api.fault = None
     for life in world.lives.values():
         life.reachable, life.lost = True, False
-    world.edit(replicas=2, paused=False, strategy=SPEC["strategy"])
+    world.edit(replicas=2, paused=False, strategy=NO_STRATEGY | strategy)
     number = str(len(world.versions) + 1)
     world.push(number)
     return number

@@ -67,6 +67,7 @@ class Life:
     failed: int = 0
     reachable: bool = True
     lost: bool = False  # its node does not answer
+    evicted: bool = False  # it has ended, and is still shown; its ReplicaSet makes another one
     skew: float = 0.0  # by how much the API server's clock was ahead when it was created
     behaviour: Behaviour = field(init=False)
 
@@ -75,7 +76,7 @@ class Life:
 
     @property
     def serving(self) -> bool:
-        return self.ready and self.gone_at is None and not self.lost
+        return self.ready and self.gone_at is None and not self.lost and not self.evicted
 
     @property
     def durations(self) -> tuple[int, ...]:
@@ -102,7 +103,7 @@ class Life:
 
     def grow(self, now: float) -> None:
         """Do what time brings."""
-        if self.gone_at is not None:
+        if self.gone_at is not None or self.evicted:
             return
         if self.behaviour is Behaviour.FINE and now - self.created >= self.version.startup and not self.ready:
             self.ready, self.loads, self.warm_at = True, self.loads + 1, now + WARM_UP
@@ -157,6 +158,8 @@ def status(life: Life) -> Manifest:
             scheduled |= {"status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
         case _:
             pass
+    if life.evicted:
+        found |= {"phase": "Failed", "reason": "Evicted", "message": "the node was low on memory"}
     found["conditions"] = [{"type": "Ready", "status": ready}, scheduled]
     found["initContainerStatuses"], found["containerStatuses"] = [fetch], [server]
     return found

@@ -122,6 +122,7 @@ class Store:
             self._put(key, _merge(copy(live), {"metadata": {"deletionTimestamp": "2030-01-01T00:00:00Z"}}))
             return
         del self.objects[key]
+        self.version += 1
         self.owned.pop(key, None)
         self.taken.pop(key, None)
         for child in [o for o in self.objects.values() if live["metadata"]["uid"] in _owners(o)]:

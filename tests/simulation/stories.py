@@ -129,6 +129,34 @@ def both(*conditions: Callable[[World], bool]) -> Callable[[World], bool]:
     return lambda world: all(condition(world) for condition in conditions)
 
 
+RECREATE = edit(strategy={"canary": None, "recreate": {}})
+
+
+def blue_green(**wants: object) -> Callable[[World], None]:
+    preview = {"preview": {"pathPrefix": "/preview"}, "previewReplicas": 1}
+    return edit(strategy={"canary": None, "blueGreen": preview | wants})
+
+
+def previewed(number: str | None) -> Callable[[World], bool]:
+    return lambda world: world.previewed == (world.revision(number) if number else None)
+
+
+def no_traffic(number: str) -> Callable[[World], bool]:
+    return lambda world: world.revision(number) not in world.live
+
+
+def serves_all(number: str) -> Callable[[World], bool]:
+    return lambda world: world.live == {world.revision(number): 100}
+
+
+def in_gap_no_more(world: World) -> bool:
+    return "downSince" not in world.status
+
+
+def runs_nothing(world: World) -> bool:
+    return not any(life.serving for life in world.lives.values())
+
+
 # From here on, by name: what a controller may crash in at any write.
 STORIES: Mapping[str, tuple[Chapter, ...]] = {
     "promoted": (Chapter(push("2"), serves("2"), "2 is promoted"),),
@@ -185,6 +213,35 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
         Chapter(push("2"), weight("2", 20), "2 has traffic"),
         Chapter(registry_fails, serves("2"), "2 is promoted all the same"),
         Chapter(registry_is_back, serves("2"), "2 still serves"),
+    ),
+    "recreated": (
+        Chapter(RECREATE, serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(serves("2"), in_gap_no_more), "2 serves"),
+    ),
+    "recreated in vain": (
+        Chapter(RECREATE, serves("1"), "nothing happens yet"),
+        Chapter(push("2", behaviour=Behaviour.CRASH), both(rejected("2"), in_gap_no_more), "1 serves again"),
+    ),
+    "recreate aborted": (
+        Chapter(RECREATE, serves("1"), "nothing happens yet"),
+        Chapter(push("2"), runs_nothing, "1 is stopped"),
+        Chapter(wish("abort", "2"), both(rejected("2"), answered_wish, in_gap_no_more), "1 serves again"),
+    ),
+    "switched": (
+        Chapter(blue_green(pause={}, verify={"maxErrorRate": 0.05}), serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(says("until somebody promotes"), previewed("2"), no_traffic("2")), "2 is previewed"),
+        Chapter(wish("promote", "2"), both(serves("2"), answered_wish, previewed(None)), "2 serves"),
+    ),
+    "switched back": (
+        Chapter(blue_green(verify={"maxErrorRate": 0.05}), serves("1"), "nothing happens yet"),
+        Chapter(
+            push("2", errors=0.5), both(rejected("2"), serves_all("1"), previewed(None)), "1 has all traffic again"
+        ),
+    ),
+    "preview aborted": (
+        Chapter(blue_green(pause={"duration": "1h"}), serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(says("pausing at 0 %"), previewed("2")), "2 is previewed"),
+        Chapter(wish("abort", "2"), both(rejected("2"), answered_wish, previewed(None)), "2 is given up"),
     ),
     "deleted": (
         Chapter(push("2"), weight("2", 20), "2 has traffic"),

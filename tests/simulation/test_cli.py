@@ -25,7 +25,7 @@ from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, installed
-from tests.simulation.stories import SPEC, edit, install, push, rejected, serves, weight, wish
+from tests.simulation.stories import RECREATE, SPEC, blue_green, edit, install, push, rejected, serves, weight, wish
 from tests.simulation.world import World
 
 Act = Callable[[World], None]
@@ -128,6 +128,23 @@ MOMENTS = {
         ((steps({"setWeight": 20}, {"pause": {}}), lambda _: True), (push("2"), says("until somebody promotes"))),
         "Waits for promotion", Tone.WAITS, ("▶ pause until promoted", "errors at 20 %", "proof of harm"),
         ("promote", "abort", "promote --full"),
+    ),
+    "previewed": Moment(
+        ((blue_green(pause={}), lambda _: True), (push("2"), says("until somebody promotes"))),
+        "Waits for promotion", Tone.WAITS, ("✓ preview · ▶ pause until promoted", "test it at /preview"),
+        ("promote", "abort"),
+    ),
+    "verifying": Moment(
+        (
+            (blue_green(verify={"maxErrorRate": 0.02, "minRequests": 9999}), lambda _: True),
+            (push("2"), says("verifying")),
+        ),
+        "Rolling out", Tone.BUSY, ("✓ switch · ▶ verify", "less than 2 % fail", "errors (at most 0.02)"),
+        ("promote", "abort"),
+    ),
+    "recreating": Moment(
+        ((RECREATE, lambda _: True), (push("2"), says("waiting for 2 pods to end"))),
+        "Recreating: no version serves", Tone.BUSY, ("▶ stop the old version", "no version serves since"), ("abort",),
     ),
     "all steps skipped": Moment(
         ((push("2"), weight("2", 20)), (wish("promote-full", "2"), lambda w: bool(w.status["rollout"].get("direct")))),

@@ -38,6 +38,7 @@ async def live_through(start: Simulation) -> int:
                 raise AssertionError(f"{fault} in the look at {fork.time} s: {error}") from error
             assert differences(expected, end) == {}, f"{fault} in the look at {fork.time} s"
             assert again.world.unserved == 0, f"{again.world.unserved} requests found no pod"
+            assert again.world.crowded == [], f"{fault} in the look at {fork.time} s"
             told, should = milestones(again), milestones(start)
             assert not told - should, f"{fault} in the look at {fork.time} s: {told - should} told too often"
             assert fault.mode in DEADLY or told == should, (

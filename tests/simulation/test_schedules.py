@@ -11,34 +11,36 @@ import random
 
 import pytest
 
-from tests.simulation.chaos import ACTIONS, go_back, heal
+from tests.simulation.chaos import ACTIONS, LAST, STRATEGIES, go_back, heal
 from tests.simulation.simulation import Simulation
-from tests.simulation.stories import SPEC, serves
+from tests.simulation.stories import SPEC, says, serves
 from tests.simulation.world import World
 
 TROUBLED_TICKS = 70
 PATIENCE_TICKS = 400
 BATCH = 20
 OVERLAPS = 0.05
+# From this seed on people change the strategy too; so those before stay what they were when they found something.
+ALL_STRATEGIES = 10_000
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
 async def live_through(seed: int) -> None:
-    rng = random.Random(seed)
+    rng, actions = random.Random(seed), ACTIONS | (STRATEGIES if seed >= ALL_STRATEGIES else {})
     sim = Simulation((), World(rng=random.Random(-seed)))
     sim.world.push("1")
     sim.world.submit(SPEC | {"progressDeadlineSeconds": 20})
     await sim.begin()
     for _ in range(TROUBLED_TICKS):
         if rng.random() < 0.25:
-            action = rng.choices(list(ACTIONS), list(ACTIONS.values()))[0]
+            action = rng.choices(list(actions), list(actions.values()))[0]
             action(rng, sim)
         if sim.world.time < sim.world.flapping_until:
             go_back(rng, sim)
         await sim.tick()
         if rng.random() < OVERLAPS:  # after the kubelets have told of what was done to their pods
             await sim.overlap()
-    number = heal(sim)
+    number = heal(sim, rng.choice(LAST) if seed >= ALL_STRATEGIES else SPEC["strategy"])
     for _ in range(PATIENCE_TICKS):
         await sim.tick()
         decide_like_a_person(sim.world)
@@ -49,14 +51,15 @@ async def live_through(seed: int) -> None:
 
 def decide_like_a_person(world: World) -> None:
     """What is held as inconclusive waits for somebody; for example beside a stable version that is dead."""
-    if world.status.get("verdict") == "Inconclusive":
+    if world.status.get("verdict") == "Inconclusive" or says("until somebody promotes")(world):
         world.wish("promote", world.status["rollout"]["revision"]["name"])
 
 
 def seeds() -> list[int]:
     if "SLUICE_SCHEDULE" in os.environ:
         return [int(os.environ["SLUICE_SCHEDULE"])]
-    return [*FOUND, *range(int(os.environ.get("SLUICE_SCHEDULES", "200")))]
+    number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
+    return [*FOUND, *range(number), *range(ALL_STRATEGIES, ALL_STRATEGIES + number)]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))

@@ -38,6 +38,9 @@ class World:
     outage: Unresolved | None = None
     live: dict[str, int] = field(default_factory=dict)  # by revision, percent, as the gateway does it now
     unserved: int = 0
+    missed: int = 0  # requests in the gap of a recreate
+    crowded: list[str] = field(default_factory=list)  # who has started beside others in mid-recreate
+    gap_until: float = -1.0  # the gap as it was announced, and the time until the proxies know its end
     proxied: Manifest = field(default_factory=dict)  # the route as the proxies know it
     torn: list[str] = field(default_factory=list)  # changes of it that cost requests: see `traffic/slots.py`
     tampered: bool = False  # somebody else touched the route, or the gateway refused it: then it may be torn
@@ -113,6 +116,12 @@ class World:
                 return pods.revision_of(template)
         return "none"
 
+    @property
+    def previewed(self) -> str | None:
+        """The revision that the preview route leads to."""
+        route = self.store.objects.get(("HTTPRoute", NAMESPACE, f"{NAME}.preview"))
+        return next(iter(split_of(route))) if route else None
+
     def pods_of(self, revision: str) -> list[Life]:
         return [life for life in self.lives.values() if life.revision == revision]
 
@@ -165,6 +174,8 @@ class World:
         return [{"kind": "EndpointSlice", "endpoints": found}]
 
     def _traffic(self, seconds: float) -> None:
+        if self.status.get("downSince"):
+            self.gap_until = self.time + seconds + self.gateway_delay + self.proxy_delay
         if not self.live:
             return
         serving = {name: [life for life in self.pods_of(name) if life.serving] for name in self.live}
@@ -173,6 +184,8 @@ class World:
             if ready := serving[name]:
                 life = ready[int(random() * len(ready))]
                 life.answer(self.time, error=random() < life.version.errors)
+            elif self.time <= self.gap_until:
+                self.missed += 1
             else:
                 self.unserved += 1
 
@@ -180,7 +193,7 @@ class World:
         for deployment in self.store.of_kind("Deployment"):
             template, namespace = deployment["spec"]["template"], deployment["metadata"]["namespace"]
             revision = pods.revision_of(template)
-            mine = [life for life in self.pods_of(revision) if life.gone_at is None]
+            mine = [life for life in self.pods_of(revision) if life.gone_at is None and not life.evicted]
             wanted = deployment["spec"]["replicas"]
             for _ in range(wanted - len(mine)):
                 self._start(deployment, revision, namespace)
@@ -189,11 +202,17 @@ class World:
 
     def _start(self, deployment: Manifest, revision: str, namespace: str) -> None:
         template = deployment["spec"]["template"]
+        there = {life.revision for life in self.lives.values() if self._holds_resources(life)} - {revision}
+        if there and self.status.get("downSince"):
+            self.crowded.append(f"{revision} starts beside {', '.join(sorted(there))} at {self.time} s")
         number = template["metadata"]["annotations"][ANNOTATION_MODEL].partition("/")[2]
         owner = {"kind": "Deployment", "name": deployment["metadata"]["name"], "uid": deployment["metadata"]["uid"]}
         life = Life(f"{revision}-{self.store.uids}", "", revision, self.versions[number], self.time, skew=self.skew)
         life.uid = self.store.create(pods.manifest(life, template, namespace, owner))["metadata"]["uid"]
         self.lives[life.uid] = life
+
+    def _holds_resources(self, life: Life) -> bool:
+        return life.uid in {pod["metadata"]["uid"] for pod in self.store.of_kind("Pod")} and not life.evicted
 
     def end(self, life: Life) -> None:
         """Send SIGTERM: no new requests, gone after a while."""
@@ -221,27 +240,34 @@ class World:
             life.ready, life.gone_at = False, life.gone_at or self.time
 
     def _gateway(self) -> None:
-        routes = self.store.of_kind("HTTPRoute")
-        if not routes:
+        routes = {route["metadata"]["name"]: route for route in self.store.of_kind("HTTPRoute")}
+        taken = {name for name, route in routes.items() if self._answer(route)}
+        route = routes.get(NAME)
+        if route is None:
             self.live, self.proxied = {}, {}
             return
-        route = routes[0]
-        generation = route["metadata"]["generation"]
-        seen = route["metadata"]["uid"], generation
-        if self.time < self.taken_at.setdefault(seen, self.time + self.gateway_delay):
+        if NAME not in taken:
             return
+        known_at = self.taken_at[route["metadata"]["uid"], route["metadata"]["generation"]] + self.proxy_delay
+        if self.gateway_refuses:
+            self.tampered = True
+        elif self.time >= known_at and self.proxied.get("spec") != route["spec"]:
+            if self.proxied and self.time > self.gap_until:
+                self.torn += torn(self.proxied, route)
+            self.live, self.proxied = split_of(route), route
+
+    def _answer(self, route: Manifest) -> bool:
+        """Write the gateway's word on a route into it, once it has had its time; say whether it has."""
+        generation = route["metadata"]["generation"]
+        if self.time < self.taken_at.setdefault((route["metadata"]["uid"], generation), self.time + self.gateway_delay):
+            return False
         answer = {"status": "False" if self.gateway_refuses else "True", "observedGeneration": generation}
         answer |= {"reason": "Refused", "message": self.gateway_refuses} if self.gateway_refuses else {}
         conditions = [{"type": kind} | answer for kind in ("Accepted", "ResolvedRefs")]
         changed = copy(route)
         changed["status"] = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
         self.store.write(changed)
-        if self.gateway_refuses:
-            self.tampered = True
-        elif self.time >= self.taken_at[seen] + self.proxy_delay and self.proxied.get("spec") != route["spec"]:
-            if self.proxied:
-                self.torn += torn(self.proxied, route)
-            self.live, self.proxied = split_of(route), route
+        return True
 
 
 def torn(before: Manifest, after: Manifest) -> list[str]:

@@ -7,19 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from sluice.api.base import ApiModel, Duration, Name, cel, matching, validations
+from sluice.api.base import ApiModel, Name, NotBuiltYet, cel, matching, validations
+from sluice.api.strategy import Canary, Strategy
+from sluice.api.traffic import Traffic
 
 Quantity = Annotated[
     str,
     Field(coerce_numbers_to_str=True),
     WithJsonSchema({"x-kubernetes-int-or-string": True}),
 ]
-
-
-class NotBuiltYet(ApiModel):
-    """A place kept free in the API; a rule beside it refuses it with a sentence."""
-
-    model_config = ApiModel.model_config | {"json_schema_extra": {"x-kubernetes-preserve-unknown-fields": True}}
 
 
 Digest = Annotated[
@@ -205,160 +201,6 @@ class Server(ApiModel):
     )
 
 
-class GatewayRef(ApiModel):
-    """The Gateway (gateway.networking.k8s.io) that the route attaches to."""
-
-    name: Name
-    namespace: Name | None = Field(default=None, description="Default: the ModelDeployment's own.")
-
-
-Hostname = Annotated[
-    str,
-    matching(
-        r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        "this is not a host name: write for example models.example.org or *.example.org, without scheme and port",
-        max_length=253,
-    ),
-]
-
-
-class Traffic(ApiModel):
-    """Where requests come in."""
-
-    gateway: GatewayRef | None = None
-    hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
-    path_prefix: str = matching(
-        r"^/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?$",
-        "a path prefix begins with /, and its parts have letters, digits and -._~ only: write for example /penguins",
-        default="/",
-        max_length=200,
-        description="Removed before the model server.",
-    )
-
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": validations(
-            cel(
-                "has(self.gateway)",
-                "traffic without a gateway is not built yet: name a Gateway in traffic.gateway.name",
-            )
-        )
-    }
-
-
-class Pause(ApiModel):
-    """Wait for a time; without a duration until somebody promotes."""
-
-    duration: Duration | None = Field(
-        default=None, description="For example 45s, 10m or 1h30m. Left out: until sluice.dev/promote."
-    )
-
-
-class StepAnalysis(ApiModel):
-    """Wait until every metric is proven safe; margins given here replace each metric's own at this step."""
-
-    margin_absolute: float | None = Field(default=None, gt=0, lt=1)
-    margin_ratio: float | None = Field(default=None, ge=1, le=100)
-    min_requests: int | None = Field(default=None, ge=1, le=10_000_000)
-
-
-class Step(ApiModel):
-    """One step of a canary: exactly one of its fields."""
-
-    set_weight: int | None = Field(default=None, ge=1, le=100, description="Percent of the traffic for the candidate.")
-    pause: Pause | None = None
-    analysis: StepAnalysis | None = None
-    mirror: NotBuiltYet | None = None
-
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": validations(
-            cel("!has(self.mirror)", "a mirror step is not built yet: remove it"),
-            cel(
-                "[has(self.setWeight), has(self.pause), has(self.analysis), has(self.mirror)].filter(x, x).size() == 1",
-                "a step is exactly one of setWeight, pause and analysis: write each as an item of its own",
-            ),
-        )
-    }
-
-    @property
-    def title(self) -> str:
-        """Say in a few letters what the step does, for status and messages."""
-        if self.set_weight is not None:
-            return f"setWeight {self.set_weight}"
-        if self.pause is not None:
-            return "pause"
-        return "analysis"
-
-
-DEFAULT_STEPS = (
-    Step(set_weight=10),
-    Step(analysis=StepAnalysis(margin_absolute=0.02)),
-    Step(set_weight=50),
-    Step(analysis=StepAnalysis()),
-)
-
-
-# Each margin has evidence of its own, for each metric: this bounds what a RolloutRecord has to hold.
-MOST_MARGINS = 10
-
-
-class Canary(ApiModel):
-    """A small random share of the traffic first, then step by step everyone."""
-
-    steps: tuple[Step, ...] = Field(
-        default=DEFAULT_STEPS,
-        min_length=1,
-        max_length=50,
-        json_schema_extra=validations(
-            cel(
-                "self.filter(s, has(s.setWeight)).map(s, s.setWeight).isSorted()",
-                "the weights of the steps must rise: order the setWeight steps from the smallest to the largest",
-            ),
-            cel(
-                "has(self[0].setWeight)",
-                "the first step must be a setWeight: without traffic a pause or an analysis sees nothing",
-            ),
-            cel(
-                "self.filter(s, has(s.analysis) && (has(s.analysis.marginAbsolute) || has(s.analysis.marginRatio)))"
-                f".size() <= {MOST_MARGINS}",
-                f"at most {MOST_MARGINS} analysis steps can have margins of their own: remove the margins "
-                "where the metrics' own will do",
-            ),
-        ),
-    )
-
-
-STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
-
-
-class Strategy(ApiModel):
-    """How a new revision takes over: exactly one of its fields."""
-
-    canary: Canary | None = None
-    blue_green: NotBuiltYet | None = None
-    shadow: NotBuiltYet | None = None
-    ab_test: NotBuiltYet | None = None
-    recreate: NotBuiltYet | None = None
-
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": validations(
-            cel(
-                f"[{', '.join(f'has(self.{name})' for name in STRATEGIES)}].filter(x, x).size() == 1",
-                f"a strategy is exactly one of {', '.join(STRATEGIES)}: write for example strategy: {{canary: {{}}}}",
-            ),
-            *(
-                cel(f"!has(self.{name})", f"strategy {name} is not built yet: use canary")
-                for name in STRATEGIES
-                if name != "canary"
-            ),
-        )
-    }
-
-    @property
-    def kind(self) -> str:
-        """Return the discriminator: the name of the one field that is set."""
-        return next(name for name, value in self.to_kubernetes().items() if value is not None)
-
-
 class ErrorRate(ApiModel):
     """Tolerated: a candidate's rate up to max(marginRatio x stable's, stable's + marginAbsolute)."""
 
@@ -469,6 +311,15 @@ class ModelDeploymentSpec(ApiModel):
             cel(
                 "has(self.traffic)",
                 "traffic is missing: name the Gateway that requests come through in traffic.gateway.name",
+            ),
+            cel(
+                "!has(self.traffic) || !has(self.strategy.blueGreen) || !has(self.strategy.blueGreen.preview)"
+                " || (self.strategy.blueGreen.preview.hostnames.size() > 0"
+                " && !self.strategy.blueGreen.preview.hostnames.exists(h, h in self.traffic.hostnames))"
+                " || (has(self.strategy.blueGreen.preview.pathPrefix)"
+                " && (self.strategy.blueGreen.preview.pathPrefix + '/').replace('//', '/')"
+                " != (self.traffic.pathPrefix + '/').replace('//', '/'))",
+                "the preview has the address of the traffic: name another pathPrefix, or hostnames, in its place",
             ),
             cel("!has(self.autoscaling)", "autoscaling is not built yet: set replicas"),
         )

@@ -129,6 +129,12 @@ class ModelDeploymentStatus(ApiModel):
     returning_to: Revision | None = Field(
         default=None, description="A person goes back to this earlier revision; until it is stable nothing else counts."
     )
+    down_since: Time | None = Field(
+        default=None, description="No version serves since a recreate has stopped the old one."
+    )
+    preview: str | None = Field(
+        default=None, description="The revision that the preview route leads to, as long as there is one."
+    )
     promoted_alias: str | None = Field(
         default=None, description="The alias that was written back to the registry, as ALIAS@REVISION."
     )

@@ -63,7 +63,7 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
     stable = view.revision("stable")
     nobody = ", which has no ready pod!" if stable and stable.pods and not stable.ready else ""
     abort = Advice(say("abort", bound), f"roll back: all traffic to stable{nobody}")
-    if rollout.get("direct"):
+    if rollout.get("direct") or view.strategy == "recreate":
         yield abort
         return
     if rollout.get("inconclusive"):
@@ -84,7 +84,7 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
 
 
 def _skippable(step: StepView) -> bool:
-    return not step.title.startswith("setWeight") and step.title != "promote"
+    return step.title.startswith(("pause", "analysis", "verify"))
 
 
 def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advice]:

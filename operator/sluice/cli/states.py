@@ -37,6 +37,8 @@ def _states(raw: Object, status: Object) -> Iterator[Said]:
         yield "Not seen by the operator yet", Tone.WAITS
     available, degraded = condition(status, "Available"), condition(status, "Degraded")
     installed = "stable" in status
+    if available.get("reason") == "Recreating":
+        yield "Recreating: no version serves", Tone.BUSY
     if installed and available.get("status") == "False" and available.get("reason") != "ScaledToZero":
         yield f"Not available: {available.get('reason')}", Tone.BAD
     if rollout := status.get("rollout"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from sluice.cli import words
 Object = Mapping[str, Any]
 
 DONE, CURRENT, COMING, SKIPPED = "done", "current", "coming", "skipped"
+RECREATE: Sequence[Object] = ({"stop the old version": None}, {"start the new one": None})
 MARKS = {DONE: "✓", CURRENT: "▶", COMING: " ", SKIPPED: "»"}
 
 
@@ -31,11 +32,12 @@ class StepView:
 
 def step_views(spec: Object, status: Object, now: datetime) -> tuple[StepView, ...]:
     """Return the steps of the rollout in progress, none when there is none."""
-    rollout = status.get("rollout")
-    steps = ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
+    rollout, steps = status.get("rollout"), steps_of(spec)
     if not rollout or "stable" not in status:
         return ()
     at, direct = rollout.get("stepIndex", 0), rollout.get("direct", False)
+    if steps is RECREATE:  # which first has to begin, and whose steps nobody skips
+        at, direct = max(0, at - 1), False
     views = []
     for index, step in enumerate(steps):
         if index < at:
@@ -50,14 +52,25 @@ def step_views(spec: Object, status: Object, now: datetime) -> tuple[StepView, .
     return (*views, StepView("promote", CURRENT if promoting else COMING))
 
 
-def current_step(spec: Object, status: Object) -> Object | None:
-    """Return the step that a rollout is at, None when it is being promoted or there is none."""
-    rollout = status.get("rollout")
-    steps = ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
-    if not rollout or rollout.get("direct") or rollout.get("stepIndex", 0) >= len(steps):
-        return None
-    found: Object = steps[rollout.get("stepIndex", 0)]
-    return found
+def steps_of(spec: Object) -> Sequence[Object]:
+    """Return the steps of the strategy, by title or as the user wrote them."""
+    strategy = spec.get("strategy") or {}
+    if "recreate" in strategy:
+        return RECREATE
+    return blue_green_steps(strategy["blueGreen"] or {}) if "blueGreen" in strategy else canary_steps(spec)
+
+
+def blue_green_steps(wants: Object) -> Sequence[Object]:
+    """Return the stages of a blue-green rollout that the user has asked for."""
+    names = ["preview"] if "preview" in wants else []
+    names += ["pause"] if names and "pause" in wants else ["start", "pause"] if "pause" in wants else []
+    names += ["switch", "verify"] if "verify" in wants else ["switch"]
+    return [{name: wants.get(name)} for name in names]
+
+
+def canary_steps(spec: Object) -> Sequence[Object]:
+    """Return the steps that the user chose."""
+    return ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
 
 
 def title(step: Object) -> str:

@@ -223,13 +223,14 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
         return None
     seen = rollout.get("evidence") or {}
     metrics = spec.get("analysis", {}).get("metrics") or ()
+    verify = (spec.get("strategy", {}).get("blueGreen") or {}).get("verify") or {}
     return EvidenceView(
         stable=_arm(seen, "stable"),
         candidate=_arm(seen, "candidate"),
         weight=rollout.get("weight", 0),
         harm=seen.get("harm"),
         safe=seen.get("safe"),
-        metrics=tuple(_metric(metric) for metric in metrics),
+        metrics=(f"errors (at most {verify['maxErrorRate']:g})",) if verify else tuple(_metric(one) for one in metrics),
     )
 
 

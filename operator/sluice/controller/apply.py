@@ -30,7 +30,7 @@ from sluice.kube.api import (
 )
 from sluice.kube.errors import ConflictError, KubeError, RefusedError
 from sluice.logs import about
-from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, selector
+from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, preview_name, selector
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.traffic import gateway_api
@@ -98,8 +98,10 @@ class Applier:
             route = gateway_api.render(
                 name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
                 split=plan.split, live=found, settled=memory.has_settled(found, now), kept=plan.kept,
+                outage=plan.outage,
             )  # fmt: skip
             await self._apply(route, memory, live)
+        await self._preview(target, plan, memory, live)
         for revision in plan.freeze:
             await self._freeze(target, revision, memory, live)
         for name, replicas in plan.scale.items():
@@ -114,6 +116,22 @@ class Applier:
         await self._tell(target, memory)
         if began and plan.status.rollouts > self.records.history:
             await self.records.prune(target.namespace, target.name)
+
+    async def _preview(
+        self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest]
+    ) -> None:
+        """Lead the preview address to the candidate, or to nobody."""
+        key = ("HTTPRoute", preview_name(target.name))
+        blue_green = target.spec.strategy.blue_green
+        if plan.preview and target.spec.traffic and blue_green and blue_green.preview:
+            route = gateway_api.render_preview(
+                name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
+                preview=blue_green.preview, revision=plan.preview,
+            )  # fmt: skip
+            await self._apply(route, memory, live)
+        elif key in live:
+            await self.api.delete(ROUTES, target.namespace, key[1])
+            memory.applied.pop(key, None)
 
     async def _write_back(self, wish: AliasWish, memory: Memory, now: datetime) -> None:
         """Set the alias of what was promoted; one that can't be set is tried again, and holds nothing up."""

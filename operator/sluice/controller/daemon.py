@@ -18,6 +18,7 @@ from sluice.controller.wakeups import Wakeups
 from sluice.kube.api import ROUTES, KubeApi
 from sluice.kube.errors import ConflictError, KubeError, NotLeadingError, UnavailableError
 from sluice.logs import about
+from sluice.resources.naming import preview_name
 
 log = logging.getLogger(__name__)
 
@@ -106,4 +107,5 @@ class Daemon:
 
     async def clean_up(self, namespace: str, name: str) -> None:
         """Take the route away before the pods go, so that no request is sent to a pod that ends."""
-        await self.api.delete(ROUTES, namespace, name)
+        for route in (preview_name(name), name):
+            await self.api.delete(ROUTES, namespace, route)

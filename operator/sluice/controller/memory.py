@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,10 +106,18 @@ class Memory:
         due = self.written_at is None or now - self.written_at >= CHECKPOINT
         return due and status != self.written
 
+    def owed(self, now: datetime) -> float:
+        """Return in how many seconds there are words to be written that were not worth it yet; never: infinity."""
+        if self.status == self.written or self.written_at is None:
+            return math.inf
+        return max(0.0, (self.written_at + CHECKPOINT - now).total_seconds())
+
     def wrote(self, status: ModelDeploymentStatus, raw: dict[str, Any], now: datetime) -> None:
         """Note a status as written; `raw` is how the API server has stored it."""
         self.status = self.written = status
         self.written_raw, self.written_at = raw, now
+        if self.write_back and self.write_back.error is None:
+            self.write_back = None  # the status says so now; later another operator may have set it to something else
         if self.tried:
             self._landed(self.tried)
         self.tried = None

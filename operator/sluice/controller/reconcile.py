@@ -57,12 +57,14 @@ class Reconciler:
         target = _target(raw)
         status = memory.current(raw.get("status", {}))
         record = await self.records.load(namespace, status, memory, self.clock())
-        world = await observe(self.api, namespace, name, target.spec, is_new=not raw.get("status"))
+        world = await observe(
+            self.api, namespace, name, target.spec, is_new=not raw.get("status"), previewed=status.preview is not None
+        )
         seen = await self._see(raw, target.spec, status, world, memory)
         now = self.clock()
         plan = decide(target.spec, status, record, seen, now)
         await self.applier(target, plan, memory, world.objects, now)
-        return plan.requeue_after
+        return min(plan.requeue_after, memory.owed(now))
 
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
@@ -74,6 +76,7 @@ class Reconciler:
             server_image=self.server_image,
             revisions=world.revisions,
             route=world.route and replace(world.route, settled=memory.has_settled(route, self.clock())),
+            preview=world.preview,
             gateway_problem=world.gateway_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
             wish=read_wish(raw["metadata"]),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sluice.api.status import ModelDeploymentStatus, Rollout
 from sluice.core import words
-from sluice.core.moves import advance, at_step, pardoned, reject, with_rejected
+from sluice.core.moves import advance, once_more, pardoned, reject, with_rejected
 from sluice.core.situation import Situation
 
 # New facts, what to say, and whether the wish was granted.
@@ -32,14 +32,13 @@ def _abort(situation: Situation, rollout: Rollout) -> Answer:
 
 
 def _begin_step_again(situation: Situation, rollout: Rollout) -> Answer:
-    again = at_step(situation, rollout, rollout.step_index)
+    again = once_more(situation, rollout)
     return _with(situation, again), f"{words.version(rollout.revision)}: the step begins again", True
 
 
 def _promote(situation: Situation, rollout: Rollout) -> Answer:
     """Skip the present step."""
-    step = situation.strategy.step(situation.spec, rollout)
-    if step is None or step.set_weight is not None:
+    if situation.stage is None or not situation.stage.waits:
         title = situation.strategy.title(situation.spec, rollout)
         return situation.status, f"promote refused: step {title} can't be skipped", False
     facts = advance(situation, rollout, "promoted by a person").facts
@@ -50,7 +49,10 @@ def _promote_full(situation: Situation, rollout: Rollout) -> Answer:
     """Skip all that is left; a candidate whose harm is proven is rolled back nevertheless."""
     if rollout.direct:
         return situation.status, f"promote-full refused: {words.version(rollout.revision)} is promoted already", False
-    direct = at_step(situation, rollout, rollout.step_index).model_copy(update={"direct": True})
+    if situation.stage is None:
+        title = situation.strategy.title(situation.spec, rollout)
+        return situation.status, f"promote-full refused: nothing of {title} can be skipped", False
+    direct = once_more(situation, rollout).model_copy(update={"direct": True})
     return _with(situation, direct), f"{words.version(rollout.revision)}: all steps left are skipped by a person", True
 
 

@@ -47,6 +47,8 @@ def decide(
     rule, outcome = choose(situation)
     forgotten = layout.forget(spec, outcome.facts, seen, now)
     facts = layout.without(outcome.facts, forgotten)
+    preview = layout.preview(spec, facts, seen)
+    facts = facts.model_copy(update={"preview": preview or (facts.preview if seen.preview else None)})
     entry = keep(record, situation, outcome, rule, facts)
     if entry:
         facts = facts.model_copy(update={"decisions": entry.number})
@@ -59,8 +61,10 @@ def decide(
         entry=entry,
         scale=layout.scale(spec, facts, seen, now, strategy),
         freeze=layout.freeze(facts),
-        split=layout.split(spec, facts, seen),
+        split=layout.split(spec, facts, seen, strategy),
+        preview=preview,
         kept=kept,
+        outage=layout.outage(facts, seen),
         forget=forgotten,
         events=(*outcome.events, *announcements(status, described)),
         write_back=write_back,
@@ -68,7 +72,7 @@ def decide(
         requeue_after=min(
             outcome.requeue_after,
             RETRY_SECONDS if write_back else outcome.requeue_after,
-            READY_SECONDS if layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
+            READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
         ),
     )
 

@@ -30,6 +30,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     message = outcome.message if problem is None else f"{problem.message}; {outcome.message}"
     if seen.write_back and seen.write_back.error:
         message += f"; the alias {seen.write_back.alias} can't be written back: {seen.write_back.error}"
+    if facts.rollout is None and recreating(after):
+        message += f"; {words.on_the_way_back(after)}"
     rollout = facts.rollout
     pods = after.stable.ready + (after.candidate.ready if rollout else 0)
     wanted = spec.desired_replicas if facts.stable else 0
@@ -65,6 +67,10 @@ def problem_of(situation: Situation) -> Says | None:
             TRUE, seen.route.reason or "RouteNotAccepted", f"the gateway refuses the route: {seen.route.message}"
         )
     replicas, ready = situation.spec.desired_replicas, situation.stable.ready
+    if situation.seen.preview and situation.seen.preview.accepted is False:
+        return Says(TRUE, PREVIEW_REFUSED, f"the gateway refuses the preview: {situation.seen.preview.message}")
+    if recreating(situation):
+        return None
     if stable and ready < replicas:
         why = words.waiting_for_pods(situation.stable, ready, replicas)
         reason = "NoReadyPods" if ready == 0 else "MissingPods"
@@ -119,6 +125,7 @@ def timed(
     return tuple(result)
 
 
+PREVIEW_REFUSED = "PreviewRefused"
 WAITING_FOR_GATEWAY = "waiting for the gateway to take the route"
 
 
@@ -128,11 +135,25 @@ def route_taken(situation: Situation) -> bool:
     return bool(stable and route and route.accepted and route.weights.get(stable.name) == 100)
 
 
+def stopped(situation: Situation) -> bool:
+    """Whether stable has no pods because a recreate wants it so."""
+    rollout = situation.status.rollout
+    return rollout is not None and situation.status.stable is not None and situation.strategy.stopped(rollout)
+
+
+def recreating(situation: Situation) -> bool:
+    """Whether nobody serves because of a recreate, on its way there or back."""
+    back = situation.status.down_since is not None and situation.stable.ready == 0
+    return stopped(situation) or (back and situation.spec.desired_replicas > 0)
+
+
 def _available(situation: Situation, problem: Says | None) -> Says:
     facts = situation.status
+    if recreating(situation):
+        return Says(FALSE, "Recreating", words.nobody_serves(facts, situation.now))
     if facts.stable is None:
         return Says(FALSE, "NotInstalled", "nothing is installed yet")
-    if problem and problem.reason not in ("MissingPods",):
+    if problem and problem.reason not in ("MissingPods", PREVIEW_REFUSED):
         return Says(FALSE, problem.reason, problem.message)
     if situation.stable.ready == 0:
         return Says(FALSE, "ScaledToZero", "spec.replicas is 0")
@@ -154,7 +175,7 @@ def _paused(situation: Situation, outcome: Outcome) -> Says:
         return Says(TRUE, "Inconclusive", "held until a person decides")
     if rollout and situation.spec.desired_replicas == 0:
         return Says(TRUE, "ScaledToZero", "spec.replicas is 0")
-    if rollout and situation.spec.paused:
+    if rollout and situation.spec.paused and not stopped(situation):
         return Says(TRUE, "PausedByUser", "spec.paused is true")
     if outcome.reason == "AwaitingPromotion":
         return Says(TRUE, "AwaitingPromotion", "the step waits until somebody promotes")

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, threshold
+from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, harm_above, safe_below, threshold
 from sluice.api.record import Cursor, Evidence
-from sluice.api.spec import ModelDeploymentSpec, Step
+from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Rollout
+from sluice.api.strategy import Verify
 from sluice.core.durations import between, counted, prepared
 from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
+from sluice.core.stage import Stage
 
 # A weight that the gateway has taken is live on every proxy after about a second; until this has passed it is only
 # known to lie between the old and the new one.
@@ -60,18 +62,27 @@ def at_present_weight(evidence: Evidence, rollout: Rollout) -> Evidence:
 
 
 def fold(
-    spec: ModelDeploymentSpec, rollout: Rollout, before: Evidence, seen: Observation, *, stable: str, now: datetime
+    spec: ModelDeploymentSpec,
+    rollout: Rollout,
+    before: Evidence,
+    seen: Observation,
+    *,
+    stable: str,
+    stage: Stage | None,
+    now: datetime,
 ) -> Evidence:
     """Return the evidence with what was counted since the last look.
 
     Whole or nothing: while one ready pod of either arm does not answer, nothing is taken in. The counters are
-    cumulative, so that nothing is lost by waiting, and one-sided data would be no fair comparison.
+    cumulative, so that nothing is lost by waiting, and one-sided data would be no fair comparison. Where a limit is
+    verified nothing is compared: then only the candidate has to answer.
     """
     before = at_present_weight(before, rollout)
     arms = {
         name: _answering(seen.revision(name).pods, seen.scrape.counters) for name in (stable, rollout.revision.name)
     }
-    if any(counters is None for counters in arms.values()):
+    needed = arms if stage is None or stage.verify is None else (rollout.revision.name,)
+    if any(arms[name] is None for name in needed):
         return before
     stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
     old_cursors = before.cursors
@@ -118,12 +129,14 @@ def unsettled(rollout: Rollout, evidence: Evidence) -> set[int]:
     return set() if settled else set(rollout.weights_before)
 
 
-def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> Judgement:
-    """Say how the evidence stands for a step: harm by the metric's own margin, safety by the step's."""
+def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) -> Judgement:
+    """Say how the evidence stands for a stage: harm by the metric's own margin, safety by the stage's."""
+    if stage and stage.verify:
+        return _verified(spec, evidence, stage.verify)
     enough_harm, enough_safe = threshold(spec.analysis.alpha.harm), threshold(spec.analysis.alpha.safe)
-    found = standings(spec, evidence, step)
+    wish = stage.analysis if stage else None
+    found = standings(spec, evidence, wish)
     shares = tuple(replace(one, harm=one.harm / enough_harm, safe=max(0.0, one.safe / enough_safe)) for one in found)
-    wish = step.analysis if step else None
     return Judgement(
         harm=max(0.0, combined([one.harm for one in found]) / enough_harm),
         safe=min(one.safe for one in shares),
@@ -131,6 +144,19 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> J
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
         metrics=shares,
+    )
+
+
+def _verified(spec: ModelDeploymentSpec, evidence: Evidence, verify: Verify) -> Judgement:
+    """Judge by a limit; where one version has all traffic there is no sample ratio to look at."""
+    counts = evidence.total
+    seen = Arm(requests=counts.candidate_requests, errors=counts.candidate_errors)
+    return Judgement(
+        harm=max(0.0, harm_above(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.harm)),
+        safe=max(0.0, safe_below(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.safe)),
+        mismatch=False,
+        requests=seen.requests,
+        min_requests=verify.min_requests,
     )
 
 

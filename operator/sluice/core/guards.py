@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
-from sluice.core import words
+from sluice.core import findings, words
 from sluice.core.actions import answer
 from sluice.core.moves import (
     at_step,
@@ -36,6 +36,8 @@ def wish_came(situation: Situation) -> Outcome | None:
     wish, last = situation.seen.wish, situation.status.last_action
     if wish is None or (last and last.pending and (last.action, last.revision) == (wish.action, wish.revision)):
         return None
+    if wish.action not in ("abort", "rollback") and (changed := steps_changed(situation)):
+        return changed  # what is asked for is asked of the steps as they are now
     facts, said, good = answer(situation, wish.action, wish.revision)
     action = LastAction(action=wish.action, revision=wish.revision, outcome=said, actor=wish.actor, at=situation.now)
     event = normal("ActionTaken", said) if good else warning("ActionRefused", said)
@@ -91,7 +93,7 @@ def harm_proven(situation: Situation) -> Outcome | None:
     rollout, judgement = situation.rollout, situation.judgement
     if rollout is None or judgement is None or not judgement.harmful:
         return None
-    return _roll_back(situation, rollout, "HarmProven", words.harm(situation, judgement))
+    return _roll_back(situation, rollout, "HarmProven", findings.harm(situation, judgement))
 
 
 def newer_wanted(situation: Situation) -> Outcome | None:
@@ -108,7 +110,8 @@ def capacity_lost(situation: Situation) -> Outcome | None:
     if rollout is None:
         return None
     replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
-    if rollout.weight == 0 or ready >= needed(replicas, rollout.weight):
+    enough = bool(ready) if situation.strategy.stopped(rollout) else ready >= needed(replicas, rollout.weight)
+    if rollout.weight == 0 or enough:
         return None
     weight = covered(replicas, ready)
     facts = with_weight(situation, rollout, weight)
@@ -123,6 +126,23 @@ def capacity_lost(situation: Situation) -> Outcome | None:
         (warning("CapacityLost", message),),
         requeue_after=READY_SECONDS,
     )
+
+
+def served_again(situation: Situation) -> Outcome | None:
+    """The gap of a recreate is over when a version has traffic and pods to answer it, whichever it is."""
+    status, rollout, route = situation.status, situation.rollout, situation.seen.route
+    if status.down_since and situation.spec.desired_replicas == 0:
+        facts = status.model_copy(update={"down_since": None})
+        return Outcome(facts, "ScaledToZero", words.PARKED, requeue_after=0)
+    stops = rollout is not None and situation.strategy.stopped(rollout)
+    if status.down_since is None or status.stable is None or stops or not situation.stable.ready:
+        return None
+    if not (route and route.settled and route.weights.get(status.stable.name)):
+        return None
+    gap = max(0.0, (situation.now - status.down_since).total_seconds())
+    facts = status.model_copy(update={"down_since": None})
+    event = normal("ServesAgain", f"{words.version(status.stable)} serves, after at most {gap:.1f} s without a version")
+    return Outcome(facts, "ServesAgain", event.message, events=(event,), requeue_after=0)
 
 
 def not_in_rollout(situation: Situation) -> Outcome | None:
@@ -163,12 +183,15 @@ def steps_changed(situation: Situation) -> Outcome | None:
 
 
 def paused(situation: Situation) -> Outcome | None:
-    """A pause stops forward motion, and the step's clock with it; so does a scale of zero, which proves nothing."""
+    """A pause stops forward motion, and the step's clock with it; so does a scale of zero, which proves nothing.
+
+    It does not prolong an outage: a recreate that has stopped the old version goes on.
+    """
     rollout = situation.rollout
     if rollout is None:
         return None
     parked = situation.spec.desired_replicas == 0
-    if situation.spec.paused or parked:
+    if parked or (situation.spec.paused and not situation.strategy.stopped(rollout)):
         since = rollout.paused_at or situation.now
         facts = _with(situation.status, rollout.model_copy(update={"paused_at": since}))
         message = f"paused at {rollout.weight} % by spec.paused; set it to false to go on"
@@ -189,7 +212,7 @@ def held_inconclusive(situation: Situation) -> Outcome | None:
     rollout = situation.rollout
     if rollout is None or not rollout.inconclusive:
         return None
-    message = words.inconclusive(situation)
+    message = findings.inconclusive(situation)
     return Outcome(situation.status, "Inconclusive", message, Verdict.INCONCLUSIVE, requeue_after=ANALYSIS_SECONDS)
 
 
@@ -198,18 +221,15 @@ def deadline_passed(situation: Situation) -> Outcome | None:
     rollout = situation.rollout
     if rollout is None or not situation.deadline_passed:
         return None
-    step = situation.strategy.step(situation.spec, rollout)
-    target = situation.strategy.target_weight(situation.spec, rollout)
-    wants = needed(situation.spec.desired_replicas, target)
-    if situation.candidate.ready < wants:
+    stage = situation.stage
+    if lacks := situation.strategy.lacks(situation):
         lost_at = rollout.weight_changed_at
         if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
             return None  # pods that were there and are being replaced have the same time again
-        why = words.waiting_for_pods(situation.candidate, situation.candidate.ready, wants, target)
-        message = f"{why} after {situation.spec.progress_deadline_seconds} s"
+        message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
         return _roll_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
-    if step and step.analysis is not None and not (judgement and judgement.passed):
+    if stage and stage.proves and not (judgement and judgement.passed):
         return inconclusive(situation, rollout)
     return None
 
@@ -218,6 +238,7 @@ GUARDS: tuple[Guard, ...] = (
     wish_came,
     wish_answered,
     never_installed,
+    served_again,
     not_in_rollout,
     candidate_unhealthy,
     harm_proven,

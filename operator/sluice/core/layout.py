@@ -9,13 +9,15 @@ from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish
-from sluice.core.replicas import covered, needed
+from sluice.core.replicas import covered
 from sluice.core.strategies.base import Strategy
 
 MOST_KEPT = 8  # a route has room for 16 backends
 
 
-def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> Mapping[str, int] | None:
+def split(
+    spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy
+) -> Mapping[str, int] | None:
     """Return the percent of the traffic by revision, stable first; None before the first install.
 
     Never more for the candidate than its ready pods carry: a route that is written anew, for example because somebody
@@ -26,7 +28,9 @@ def split(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observa
     weight = 0
     if facts.rollout:
         ready = seen.revision(facts.rollout.revision.name).ready
-        weight = min(facts.rollout.weight, covered(spec.desired_replicas, ready))
+        # Where stable was stopped, too few are better than nobody.
+        carried = 100 * bool(ready) if strategy.stopped(facts.rollout) else covered(spec.desired_replicas, ready)
+        weight = min(facts.rollout.weight, carried)
     shares = {facts.stable.name: 100 - weight}
     if facts.rollout:
         shares[facts.rollout.revision.name] = weight
@@ -50,11 +54,25 @@ def unsettled(facts: ModelDeploymentStatus, kept: frozenset[str], seen: Observat
     return route.accepted is True and (not route.parked <= kept or (not route.settled and due))
 
 
+def preview(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> str | None:
+    """Return the revision to be reached at the preview address; nobody, unless it is a candidate with ready pods."""
+    wanted, rollout = spec.strategy.blue_green and spec.strategy.blue_green.preview, facts.rollout
+    if wanted is None or rollout is None or facts.stable is None or rollout.direct:
+        return None
+    return rollout.revision.name if seen.revision(rollout.revision.name).ready else None
+
+
+def outage(facts: ModelDeploymentStatus, seen: Observation) -> bool:
+    """Whether nobody answers whom the route leads to, on any proxy: then no change of it can cost a request."""
+    if facts.down_since is None or seen.route is None or not seen.route.settled:
+        return False
+    return not any(seen.revision(name).ready for name, weight in seen.route.weights.items() if weight)
+
+
 def scale(
     spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime, strategy: Strategy
 ) -> Mapping[str, int]:
-    """Return the pods wanted by revision. Who has traffic, by the route as it stands, is never scaled down."""
-    replicas = spec.desired_replicas
+    """Return the pods wanted by revision. Who is retired and has traffic, by the route as it stands, keeps its pods."""
     pods: dict[str, int] = {}
     for entry in facts.retired:
         name = entry.revision.name
@@ -63,11 +81,9 @@ def scale(
             pods[name] = state.replicas
         else:
             pods[name] = 0
-    if facts.rollout:
-        pods[facts.rollout.revision.name] = _candidate(spec, facts, seen, strategy)
-    if facts.stable:
-        pods[facts.stable.name] = replicas
-    return pods
+    if facts.stable is None:
+        return pods | ({facts.rollout.revision.name: spec.desired_replicas} if facts.rollout else {})
+    return {**pods, **strategy.pods(spec, facts, seen, now)}
 
 
 def forget(
@@ -78,7 +94,7 @@ def forget(
     done = [entry.revision.name for entry in facts.retired if now >= entry.scale_down_at]
     too_old = done[: max(0, len(done) - spec.revision_history_limit)]
     known = live | {entry.revision.name for entry in facts.retired}
-    gone = {*too_old, *(name for name in seen.revisions if name not in known)} - live
+    gone = {*too_old, *(name for name, state in seen.revisions.items() if state.deployed and name not in known)} - live
     return tuple(sorted(name for name in gone if not _has_traffic(seen, name)))
 
 
@@ -102,17 +118,6 @@ def write_back(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus) -> Alias
 def freeze(facts: ModelDeploymentStatus) -> tuple[Revision, ...]:
     """Return the revisions that must have a pod template."""
     return tuple(revision for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision)
-
-
-def _candidate(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy) -> int:
-    rollout, replicas = facts.rollout, spec.desired_replicas
-    if rollout is None or replicas == 0:
-        return 0
-    if facts.stable is None:
-        return replicas
-    wanted = needed(replicas, max(strategy.target_weight(spec, rollout), rollout.weight))
-    # A warm revision that comes back keeps the pods it has.
-    return max(wanted, min(seen.revision(rollout.revision.name).replicas, replicas))
 
 
 def _has_traffic(seen: Observation, name: str) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sluice.analysis import Answers, Block, ErrorEvidence, LatencyEvidence, Margin, Slowness
 from sluice.api.record import Evidence, MetricEvidence
-from sluice.api.spec import ErrorRate, Latency, Metric, ModelDeploymentSpec, Step
+from sluice.api.spec import ErrorRate, Latency, Metric, ModelDeploymentSpec
+from sluice.api.strategy import Step, StepAnalysis
 
 State = ErrorEvidence | LatencyEvidence
 
@@ -40,9 +41,8 @@ def own_margin(kind: ErrorRate | Latency) -> Margin:
     return Margin(ratio=kind.margin_ratio, absolute=kind.margin_absolute)
 
 
-def step_margin(kind: ErrorRate | Latency, step: Step | None) -> Margin:
+def step_margin(kind: ErrorRate | Latency, wish: StepAnalysis | None) -> Margin:
     """Return the margin that an analysis step has to prove."""
-    wish = step.analysis if step else None
     return Margin(
         ratio=(wish and wish.margin_ratio) or kind.margin_ratio,
         absolute=(wish and wish.margin_absolute) or kind.margin_absolute,
@@ -51,7 +51,7 @@ def step_margin(kind: ErrorRate | Latency, step: Step | None) -> Margin:
 
 def margins(kind: ErrorRate | Latency, steps: Iterable[Step]) -> tuple[Margin, ...]:
     """Return all margins of a rollout: each collects evidence from the first request on."""
-    asked = (step_margin(kind, step) for step in steps if step.analysis)
+    asked = (step_margin(kind, step.analysis) for step in steps if step.analysis)
     return tuple(dict.fromkeys((own_margin(kind), *asked)))
 
 
@@ -70,14 +70,14 @@ def observe(spec: ModelDeploymentSpec, evidence: Evidence, new: Increment) -> tu
     )
 
 
-def standings(spec: ModelDeploymentSpec, evidence: Evidence, step: Step | None) -> tuple[Standing, ...]:
-    """Say how each metric stands for a step."""
-    return tuple(_standing(metric, evidence, step) for metric in spec.analysis.metrics)
+def standings(spec: ModelDeploymentSpec, evidence: Evidence, wish: StepAnalysis | None) -> tuple[Standing, ...]:
+    """Say how each metric stands for an analysis step."""
+    return tuple(_standing(metric, evidence, wish) for metric in spec.analysis.metrics)
 
 
-def _standing(metric: Metric, evidence: Evidence, step: Step | None) -> Standing:
+def _standing(metric: Metric, evidence: Evidence, wish: StepAnalysis | None) -> Standing:
     kind = _kind(metric)
-    states = tuple(_states(metric, evidence, (own_margin(kind), step_margin(kind, step))))
+    states = tuple(_states(metric, evidence, (own_margin(kind), step_margin(kind, wish))))
     if not states:
         return Standing(metric.name, harm=0.0, safe=0.0)
     own, asked = states

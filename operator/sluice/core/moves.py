@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout, Verdict
-from sluice.core import words
+from sluice.core import findings, words
 from sluice.core.evidence import unsettled
 from sluice.core.observation import Observation
 from sluice.core.plan import Event, EventType
@@ -76,11 +76,12 @@ def pardoned(status: ModelDeploymentStatus, revision: str) -> tuple[Rejected, ..
 
 def give_up(status: ModelDeploymentStatus, now: datetime) -> ModelDeploymentStatus:
     """End the rollout with all traffic on stable; its pods drain."""
-    if status.rollout is None:
+    rollout = status.rollout
+    if rollout is None:
         return status
-    return status.model_copy(
-        update={"rollout": None, "retired": retire(status.retired, status.rollout.revision, now + DRAIN)}
-    )
+    # Who never was reached has no request under way.
+    drained = now + DRAIN if rollout.weight_changed_at or status.preview else now
+    return status.model_copy(update={"rollout": None, "retired": retire(status.retired, rollout.revision, drained)})
 
 
 def reject(status: ModelDeploymentStatus, reason: str, message: str, now: datetime) -> ModelDeploymentStatus:
@@ -121,17 +122,21 @@ def with_weight(situation: Situation, rollout: Rollout, weight: int) -> ModelDep
     return situation.status.model_copy(update={"rollout": rollout.model_copy(update=changed)})
 
 
-def at_step(situation: Situation, rollout: Rollout, index: int) -> Rollout:
-    """Begin a step; its clock starts now, or stands still from now on while paused."""
+def once_more(situation: Situation, rollout: Rollout) -> Rollout:
+    """Give the present step its time again."""
     return rollout.model_copy(
         update={
-            "step_index": index,
             "step_started_at": situation.now,
             "paused_at": situation.now if rollout.paused_at else None,
             "inconclusive": False,
-            "steps": situation.strategy.begun(situation.spec, index),
         }
     )
+
+
+def at_step(situation: Situation, rollout: Rollout, index: int) -> Rollout:
+    """Begin a step; its clock starts now, or stands still from now on while paused."""
+    changed = {"step_index": index, "steps": situation.strategy.begun(situation.spec, index)}
+    return once_more(situation, rollout).model_copy(update=changed)
 
 
 def advance(situation: Situation, rollout: Rollout, why: str) -> Outcome:
@@ -151,7 +156,8 @@ def promoted(situation: Situation, rollout: Rollout) -> Outcome:
     facts = status.model_copy(
         update={"stable": rollout.revision, "rollout": None, "retired": retired, "returning_to": None}
     )
-    seen = f": {words.counts(situation.evidence.total)}" if status.stable and not rollout.direct else ""
+    counted = situation.evidence.total.candidate_requests and not rollout.direct
+    seen = f": {words.counts(situation.evidence.total)}" if status.stable and counted else ""
     event = normal("Promoted", f"{words.version(rollout.revision)} is stable now{seen}")
     return Outcome(facts, "Promoted", event.message, Verdict.SUCCESSFUL, (event,), requeue_after=0)
 
@@ -160,5 +166,5 @@ def inconclusive(situation: Situation, rollout: Rollout) -> Outcome:
     """Neither harm nor safety was proven in time: hold here until a person decides."""
     held = rollout.model_copy(update={"inconclusive": True})
     facts = situation.status.model_copy(update={"rollout": held})
-    event = warning("Inconclusive", words.inconclusive(situation))
+    event = warning("Inconclusive", findings.inconclusive(situation))
     return Outcome(facts, "Inconclusive", event.message, Verdict.INCONCLUSIVE, (event,), requeue_after=ANALYSIS_SECONDS)

@@ -61,7 +61,7 @@ class Counters:
 
 @dataclass(frozen=True)
 class Pod:
-    """One pod of a revision."""
+    """One pod of a revision; one that has `ended` for good holds no resources any more, and stays until removed."""
 
     uid: str
     name: str
@@ -71,16 +71,23 @@ class Pod:
     address: str | None = None
     restarts: int = 0
     trouble: Trouble | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True)
 class RevisionState:
-    """What runs for one revision."""
+    """What runs for one revision; one that is not `deployed` has nothing but pods that are left of it."""
 
     name: str
     replicas: int = 0
     pods: tuple[Pod, ...] = ()
     trouble: Trouble | None = None
+    deployed: bool = True
+
+    @property
+    def running(self) -> int:
+        """Pods that hold resources, those that are ending included."""
+        return sum(not pod.ended for pod in self.pods)
 
     @property
     def ready(self) -> int:
@@ -132,13 +139,17 @@ class WriteBack:
 
 @dataclass(frozen=True)
 class Observation:
-    """All of it, at one moment; `paused_by` is the program that wrote `spec.paused` last, as far as that is known."""
+    """All of it, at one moment; `preview` is the route to a candidate without traffic.
+
+    `paused_by` is the program that wrote `spec.paused` last, as far as that is known.
+    """
 
     generation: int
     model: ResolvedModel | Unresolved
     server_image: str
     revisions: Mapping[str, RevisionState] = field(default_factory=dict)
     route: RouteState | None = None
+    preview: RouteState | None = None
     gateway_problem: str | None = None
     scrape: Scrape = Scrape()
     wish: Wish | None = None

@@ -61,7 +61,9 @@ class Plan:
         scale: pods wanted by revision; a revision not named here keeps its objects as they are.
         freeze: revisions whose pod template must exist before they are scaled.
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
+        preview: the revision that the preview route leads to; None: there must be no such route.
         kept: revisions that stay parked in the route, to get all traffic back in one write.
+        outage: nobody answers whom the route leads to, so that it may change without regard to them.
         forget: revisions whose objects can go.
         events: to be told once, in order.
         write_back: the alias to set in the registry once all else is written.
@@ -74,7 +76,9 @@ class Plan:
     scale: Mapping[str, int] = field(default_factory=dict)
     freeze: tuple[Revision, ...] = ()
     split: Mapping[str, int] | None = None
+    preview: str | None = None
     kept: frozenset[str] = frozenset()
+    outage: bool = False
     forget: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     write_back: AliasWish | None = None

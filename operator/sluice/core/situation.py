@@ -13,6 +13,7 @@ from sluice.core.evidence import Judgement, fold, judge, took
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
 from sluice.core.revision import changed_digest, wanted_revision
+from sluice.core.stage import Stage
 from sluice.core.strategies.base import Strategy
 
 
@@ -33,6 +34,11 @@ class Situation:
     def rollout(self) -> Rollout | None:
         """The rollout in progress."""
         return self.status.rollout
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage of the rollout in progress, None when it is being promoted or has none."""
+        return self.strategy.stage(self.spec, self.rollout) if self.rollout else None
 
     @property
     def candidate(self) -> RevisionState:
@@ -105,8 +111,9 @@ def look(
     wanted = _wanted(spec, status, seen)
     judgement = None
     if status.rollout and status.stable:
-        evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, now=now)
-        judgement = judge(spec, evidence, strategy.step(spec, status.rollout))
+        stage = strategy.stage(spec, status.rollout)
+        evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, stage=stage, now=now)
+        judgement = judge(spec, evidence, stage)
         rollout = took(status.rollout, evidence, seen, now)
         status = status.model_copy(update={"rollout": _summed_up(rollout, evidence, judgement)})
     return Situation(spec, status, seen, now, strategy, wanted, evidence, judgement)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sluice.analysis import Slowness
-from sluice.analysis.latency import ENOUGH
-from sluice.api.record import Evidence
-from sluice.api.status import Counts, Revision
-from sluice.core.evidence import Judgement
+from sluice.api.status import Counts, ModelDeploymentStatus, Revision
 from sluice.core.observation import RevisionState, Severity, Trouble
 
 if TYPE_CHECKING:
@@ -23,6 +20,23 @@ def version(revision: Revision | None) -> str:
     return f"{revision.model_name}/{revision.model_version}" if revision else "nothing"
 
 
+def nobody_serves(status: ModelDeploymentStatus, now: datetime) -> str:
+    """Say since when no version serves, and why."""
+    since = status.down_since or now
+    why = f"{version(status.stable)} was stopped for a recreate"
+    return f"no version serves since {since:%H:%M:%S} UTC: {why}"
+
+
+def on_the_way_back(situation: Situation) -> str:
+    """Say what stable waits for after a recreate in vain, and since when nobody serves."""
+    stable, replicas = situation.stable, situation.spec.desired_replicas
+    if stable.replicas == 0 and (left := sum(state.running for state in situation.seen.revisions.values())):
+        waits = f"{version(situation.status.stable)} waits for {left} pods to end"
+    else:
+        waits = f"{version(situation.status.stable)}: {waiting_for_pods(stable, stable.ready, replicas)}"
+    return f"{waits}; {nobody_serves(situation.status, situation.now)}"
+
+
 def serving(situation: Situation) -> str:
     """Say who serves; that nobody does is said elsewhere, and must not be contradicted."""
     name = version(situation.status.stable)
@@ -35,11 +49,6 @@ def counts(total: Counts) -> str:
         f"candidate {total.candidate_errors} errors in {total.candidate_requests} requests, "
         f"stable {total.stable_errors} in {total.stable_requests}"
     )
-
-
-def percent(share: float) -> str:
-    """Write a share of a proof; a proof is 100 %."""
-    return f"{min(100, int(100 * share))} %"
 
 
 def trouble_of(state: RevisionState, severity: Severity | None = None) -> Trouble | None:
@@ -59,12 +68,49 @@ def waiting_for_pods(state: RevisionState, ready: int, wanted: int, weight: int 
     return f"{ready} of {wanted} pods ready{purpose}" + (f"; {trouble.reason}: {trouble.message}" if trouble else "")
 
 
+def lacks_pods(state: RevisionState, wanted: int, weight: int) -> str | None:
+    """Say how many pods are missing for a weight and why; None when there are enough."""
+    return waiting_for_pods(state, state.ready, wanted, weight) if state.ready < wanted else None
+
+
+def not_previewed(situation: Situation) -> str | None:
+    """Say that the candidate can't be reached at its preview address yet, if so."""
+    preview, name = situation.seen.preview, situation.rollout.revision.name if situation.rollout else ""
+    if preview and preview.accepted and preview.weights.get(name) == 100:
+        return None
+    if preview and preview.accepted is False:
+        return f"the preview is refused by the gateway ({preview.message})"
+    return "waiting for the gateway to take the preview"
+
+
+def preview_address(situation: Situation) -> str:
+    """Say where the candidate can be tested."""
+    blue_green, traffic = situation.spec.strategy.blue_green, situation.spec.traffic
+    preview = blue_green.preview if blue_green else None
+    if preview is None or traffic is None:
+        return ""
+    hosts = ", ".join(preview.hostnames or traffic.hostnames)
+    return f"; test it at {hosts}{preview.path_prefix or traffic.path_prefix}"
+
+
+def reached(situation: Situation) -> str:
+    """Say that pods and traffic are as the stage wants them."""
+    rollout = situation.rollout
+    name = version(rollout.revision) if rollout else "nothing"
+    if rollout is None or rollout.weight == 0:
+        return f"{name} is ready, without traffic{preview_address(situation)}"
+    return f"{rollout.weight} % of the traffic goes to {name}"
+
+
 def unreachable(situation: Situation) -> str | None:
     """Say that the pods' metrics can't be read, if so."""
-    silent = situation.seen.scrape.unreachable
+    stage = situation.stage
+    # After a switch stable has no traffic, and is compared with nothing.
+    matter = (situation.candidate,) if stage and stage.verify else situation.seen.revisions.values()
+    names = {pod.uid: pod.name for state in matter for pod in state.pods}
+    silent = {uid: why for uid, why in situation.seen.scrape.unreachable.items() if uid in names}
     if not silent:
         return None
-    names = {pod.uid: pod.name for state in situation.seen.revisions.values() for pod in state.pods}
     uid, why = next(iter(silent.items()))
     others = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
     return f"the metrics of pod {names.get(uid, uid)}{others} can't be read ({why}); the evidence waits for them"
@@ -78,126 +124,13 @@ def unread(situation: Situation) -> str | None:
     return unreachable(situation) or "waiting for the first look at the counters of the candidate's pods"
 
 
-def waiting_for_evidence(situation: Situation) -> str:
-    """Say what an analysis step still lacks; no data, too little and unreadable are different things."""
-    rollout, judgement, evidence = situation.rollout, situation.judgement, situation.evidence
-    if rollout is None or judgement is None:
-        return "no analysis"
-    if silent := unreachable(situation):
-        return silent
-    if nothing := _nothing_to_compare(evidence, rollout.weight):
-        return nothing
-    if judgement.mismatch:
-        return (
-            "the gateway does not split the traffic as the weights say (sample-ratio mismatch), so nothing can be "
-            f"concluded; {counts(evidence.total)}"
-        )
-    progress = f"harm {percent(judgement.harm)}, safe {_safe(judgement)} of a proof"
-    if judgement.safe < 1 and (missing := _durations_missing(situation)):
-        progress += f"; {missing}"
-    if judgement.requests < judgement.min_requests:
-        return (
-            f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} candidate requests "
-            f"at {rollout.weight} %; {progress}; {counts(evidence.at_weight)}"
-        )
-    return f"analyzing at {rollout.weight} %: {progress}; {counts(evidence.total)}"
-
-
-def harm(situation: Situation, judgement: Judgement) -> str:
-    """Say what is worse by how much: of the metric for which there is most evidence."""
-    worst = max(judgement.metrics, key=lambda standing: standing.harm)
-    metric = next(metric for metric in situation.spec.analysis.metrics if metric.name == worst.name)
-    if metric.latency and worst.slower:
-        slack = metric.latency.margin_absolute
-        late = worst.slower.canary <= worst.slower.stable + slack  # it became slow after many that were not
-        return (
-            f"slower{' of late; in total' if late else ':'} {slowness(worst.slower)}; tolerated: {points(slack)} more"
-        )
-    rate = metric.error_rate
-    tolerated = (
-        f"; tolerated: {rate.margin_ratio:g} x stable's rate, or {rate.margin_absolute:g} above it" if rate else ""
-    )
-    return f"error rate: {counts(situation.evidence.total)}{tolerated}"
-
-
-def slowness(seen: Slowness) -> str:
-    """Say how many of the candidate's answers take longer than tolerated, beside stable's."""
-    return (
-        f"{_share(seen.canary)} of the candidate's answers took longer than {seen.ratio:g} x {duration(seen.seconds)}, "
-        f"{_share(seen.stable)} of stable's longer than {duration(seen.seconds)}"
-    )
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people write it."""
-    number, unit = (seconds, "s") if seconds >= 1 else (seconds * 1000, "ms")
-    return f"{number:.0f} {unit}" if number >= 100 else f"{number:.2g} {unit}"
-
-
-def points(share: float) -> str:
-    """Return a difference of shares in percentage points."""
-    return f"{100 * share:g} points"
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
-
-
-def _safe(judgement: Judgement) -> str:
-    """Say how much of a proof there is, of each metric when there are several."""
-    if len(judgement.metrics) < 2:
-        return percent(judgement.safe)
-    return ", ".join(f"{one.name} {percent(one.safe)}" for one in judgement.metrics)
-
-
-def _durations_missing(situation: Situation) -> str | None:
-    """Say why durations are not compared yet, if so."""
-    if not any(metric.latency for metric in situation.spec.analysis.metrics):
-        return None
-    names = {pod.uid: pod.name for state in (situation.stable, situation.candidate) for pod in state.pods}
-    counters = situation.seen.scrape.counters
-    for uid, name in names.items():
-        if uid in counters and counters[uid].durations is None:
-            return f"pod {name} tells no durations: its model server is of another version"
-    if not situation.evidence.cuts:
-        return f"durations are compared when stable has answered {ENOUGH} requests; a pod's first seconds do not count"
-    judgement = situation.judgement
-    if judgement and any(one.lacks and one.lacks.answers == 0 for one in judgement.metrics):
-        return "no durations of the candidate yet; a pod's first seconds do not count"
-    return None
-
-
-def _nothing_to_compare(evidence: Evidence, weight: int) -> str | None:
-    seen = evidence.at_weight
-    if seen.candidate_requests == 0 and seen.stable_requests == 0:
-        return f"no data: no request came through the gateway since the weight became {weight} %"
-    if seen.stable_requests == 0:
-        return f"nothing to compare with: stable has answered no request since the weight became {weight} %"
-    if weight == 100:
-        return "at 100 % there is nothing to compare with: analyze at a smaller weight"
-    return None
-
-
-def inconclusive(situation: Situation) -> str:
-    """Say why nothing was proven, and what a person can do."""
-    name = situation.rollout.revision.name if situation.rollout else ""
-    return (
-        f"neither harm nor safety proven within {situation.spec.progress_deadline_seconds} s; held. "
-        f"{_capital(waiting_for_evidence(situation))}. Annotate with sluice.dev/promote={name} to go on, "
-        f"sluice.dev/retry={name} for another try, sluice.dev/abort={name} to roll back"
-    )
-
-
 def awaiting_promotion(situation: Situation) -> str:
     """Say that a person has to decide, and on what grounds."""
     rollout = situation.rollout
     name = rollout.revision.name if rollout else ""
-    seen = counts(situation.evidence.total)
+    weight = rollout.weight if rollout else 0
+    so_far = f"; so far {counts(situation.evidence.total)}" if weight else preview_address(situation)
     return (
-        f"paused at {rollout.weight if rollout else 0} % until somebody promotes: annotate with "
-        f"sluice.dev/promote={name} to go on, sluice.dev/abort={name} to roll back; so far {seen}"
+        f"paused at {weight} % until somebody promotes: annotate with sluice.dev/promote={name} to go on, "
+        f"sluice.dev/abort={name} to roll back{so_far}"
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

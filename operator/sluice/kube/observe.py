@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from sluice.api.spec import Approval, ModelDeploymentSpec, Traffic
+from sluice.api.spec import Approval, ModelDeploymentSpec
+from sluice.api.traffic import Traffic
 from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
 from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
 from sluice.kube.errors import ForbiddenError
 from sluice.kube.pods import read_pod
-from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES
+from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name
 from sluice.traffic import gateway_api
 
 
@@ -22,37 +23,55 @@ class World:
 
     revisions: Mapping[str, RevisionState]
     route: RouteState | None
+    preview: RouteState | None
     gateway_problem: str | None
     objects: Mapping[tuple[str, str], Manifest]
 
 
-async def observe(api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False) -> World:
+async def observe(
+    api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False, previewed: bool = False
+) -> World:
     """Read the live state of everything a ModelDeployment owns or depends on.
 
     One that is new, without any status, owns nothing: facts are written before objects, and only over the version of
     the ModelDeployment that was read.
+
+    Args:
+        api: to read with.
+        namespace: of the ModelDeployment.
+        name: of the ModelDeployment.
+        spec: of the ModelDeployment.
+        is_new: it has no status.
+        previewed: its status says that there is, or was, a preview route.
     """
     if is_new:
-        return World({}, None, await gateway_problem(api, namespace, spec.traffic), {})
+        return World({}, None, None, await gateway_problem(api, namespace, spec.traffic), {})
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
-    deployments, services, pods, slices, route, problem = await asyncio.gather(
+    deployments, services, pods, slices, routes, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
         api.list(SERVICES, namespace, mine),
         api.list(PODS, namespace, mine),
         api.list(ENDPOINT_SLICES, namespace, mine),
-        api.get(ROUTES, namespace, name),
+        read_routes(api, namespace, (name, preview_name(name)) if previewed else (name,)),
         gateway_problem(api, namespace, spec.traffic),
     )
     objects = {("Deployment", d["metadata"]["name"]): d for d in deployments}
     objects |= {("Service", s["metadata"]["name"]): s for s in services}
-    if route:
-        objects["HTTPRoute", name] = route
+    objects |= {("HTTPRoute", found["metadata"]["name"]): found for found in routes.values()}
+    route, preview = routes.get(name), routes.get(preview_name(name))
     return World(
         revisions=read_revisions(deployments, pods, slices),
         route=gateway_api.read(route) if route else None,
+        preview=gateway_api.read(preview) if preview else None,
         gateway_problem=problem,
         objects=objects,
     )
+
+
+async def read_routes(api: KubeApi, namespace: str, names: Iterable[str]) -> dict[str, Manifest]:
+    """Return the routes that are there, by name."""
+    found = await asyncio.gather(*(api.get(ROUTES, namespace, name) for name in names))
+    return {route["metadata"]["name"]: route for route in found if route}
 
 
 def read_revisions(
@@ -80,6 +99,9 @@ def read_revisions(
             pods=tuple(by_revision.get(revision, ())),
             trouble=_replica_failure(deployment),
         )
+    for revision, left in by_revision.items():
+        if revision and revision not in found:
+            found[revision] = RevisionState(revision, pods=tuple(left), deployed=False)
     return found
 
 

@@ -41,6 +41,7 @@ def read_pod(raw: dict[str, Any]) -> Pod:
         address=status.get("podIP"),
         restarts=sum(c.get("restartCount", 0) for c in status.get("containerStatuses", ())),
         trouble=next(_troubles(raw, conditions), None),
+        ended=status.get("phase") in ("Failed", "Succeeded"),
     )
 
 

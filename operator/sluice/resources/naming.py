@@ -33,6 +33,11 @@ def object_name(name: str, revision: str) -> str:
     return f"{name}-{revision}"
 
 
+def preview_name(name: str) -> str:
+    """Return the name of the route to a candidate without traffic; no ModelDeployment has a dot in its name."""
+    return f"{name}.preview"
+
+
 def revision_of(name: str, child: str) -> str | None:
     """Return the revision in the name of a child; None when it is no child of this ModelDeployment."""
     prefix = f"{name}-"

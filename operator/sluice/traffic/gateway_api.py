@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sluice.api.spec import Traffic
-from sluice.resources.naming import Manifest, metadata, object_name, owned_labels
+from sluice.api.strategy import Preview
+from sluice.api.traffic import Traffic
+from sluice.resources.naming import Manifest, metadata, object_name, owned_labels, preview_name
 from sluice.resources.service import PORT
 from sluice.traffic.gateway_status import read, read_slots
 from sluice.traffic.slots import PERCENT, place
 
-__all__ = ["additions", "read", "read_slots", "render"]
+__all__ = ["additions", "read", "read_slots", "render", "render_preview"]
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 API_VERSION = f"{GATEWAY_GROUP}/v1"
@@ -24,6 +25,7 @@ KIND = "HTTPRoute"
 
 HEADER_REVISION = "x-sluice-revision"
 HEADER_ASSIGNMENT = "x-sluice-assignment"
+RANDOM, PROBE = "random", "probe"
 
 
 def render(
@@ -36,27 +38,61 @@ def render(
     live: Mapping[str, Any] | None = None,
     settled: bool = False,
     kept: Collection[str] = (),
+    outage: bool = False,
 ) -> Manifest:
     """Render the route that gives every revision its percent of the traffic; those with none are left out.
 
     Where that can't be done at once without losing requests, this is the next step from the `live` route to it: render
-    again when that has settled (see `slots.place`, also for `settled` and `kept`).
+    again when that has settled (see `slots.place`, also for `settled`, `kept` and `outage`).
 
     Everything the API server would fill in is written out, so that what is read back can be compared.
 
     Raises:
         ValueError: no gateway, or no revision with a weight above zero; an empty route would answer 500 to everyone.
     """
-    if traffic.gateway is None:
-        raise ValueError("a route needs a gateway: set traffic.gateway.name")
     wanted = {revision: percent for revision, percent in split.items() if percent > 0}
     if not wanted:
         raise ValueError("a route needs a revision with a weight above zero")
     state = read(live or {})
-    slots = place(wanted, read_slots(live or {}), settled=settled, refused=state.accepted is False, kept=kept)
+    refused = state.accepted is False
+    slots = place(wanted, read_slots(live or {}), settled=settled, refused=refused, kept=kept, outage=outage)
     # Percent read better, where they are enough.
     unit = PERCENT if all(slot.share % PERCENT == 0 for slot in slots) else 1
     backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]
+    labels = metadata(name=name, namespace=namespace, labels=owned_labels(name), owner=owner)
+    return _route(
+        labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,
+        backends=backends,
+    )  # fmt: skip
+
+
+def render_preview(
+    *, name: str, namespace: str, owner: Manifest, traffic: Traffic, preview: Preview, revision: str
+) -> Manifest:
+    """Render the route to a candidate without traffic; what comes through it is marked, and never evidence.
+
+    Raises:
+        ValueError: no gateway.
+    """
+    labels = metadata(name=preview_name(name), namespace=namespace, labels=owned_labels(name), owner=owner)
+    return _route(
+        labels, traffic, hostnames=preview.hostnames or traffic.hostnames,
+        prefix=_prefix(preview.path_prefix or traffic.path_prefix), assignment=PROBE,
+        backends=[_backend(name, revision, 100)],
+    )  # fmt: skip
+
+
+def _route(
+    meta: Manifest,
+    traffic: Traffic,
+    *,
+    hostnames: tuple[str, ...],
+    prefix: str,
+    assignment: str,
+    backends: list[Manifest],
+) -> Manifest:
+    if traffic.gateway is None:
+        raise ValueError("a route needs a gateway: set traffic.gateway.name")
     parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": traffic.gateway.name}
     if traffic.gateway.namespace is not None:
         parent["namespace"] = traffic.gateway.namespace
@@ -64,20 +100,15 @@ def render(
         "parentRefs": [parent],
         "rules": [
             {
-                "matches": [{"path": {"type": "PathPrefix", "value": _prefix(traffic)}}],
-                "filters": _filters(traffic),
+                "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
+                "filters": _filters(prefix, assignment),
                 "backendRefs": backends,
             }
         ],
     }
-    if traffic.hostnames:
-        spec["hostnames"] = list(traffic.hostnames)
-    return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": metadata(name=name, namespace=namespace, labels=owned_labels(name), owner=owner),
-        "spec": spec,
-    }
+    if hostnames:
+        spec["hostnames"] = list(hostnames)
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": meta, "spec": spec}
 
 
 def additions(desired: Manifest, live: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,19 +116,19 @@ def additions(desired: Manifest, live: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(key for key, value in live.get("spec", {}).items() if value and key not in desired["spec"]))
 
 
-def _prefix(traffic: Traffic) -> str:
-    return traffic.path_prefix.rstrip("/") or "/"
+def _prefix(path: str) -> str:
+    return path.rstrip("/") or "/"
 
 
-def _filters(traffic: Traffic) -> list[Manifest]:
+def _filters(prefix: str, assignment: str) -> list[Manifest]:
     # `set` replaces what a client sent: nobody can write himself into the evidence, or out of it.
     filters: list[Manifest] = [
         {
             "type": "RequestHeaderModifier",
-            "requestHeaderModifier": {"set": [{"name": HEADER_ASSIGNMENT, "value": "random"}]},
+            "requestHeaderModifier": {"set": [{"name": HEADER_ASSIGNMENT, "value": assignment}]},
         }
     ]
-    if _prefix(traffic) != "/":
+    if prefix != "/":
         path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
         filters.append({"type": "URLRewrite", "urlRewrite": {"path": path}})
     return filters

@@ -52,6 +52,7 @@ def place(
     settled: bool,
     refused: bool = False,
     kept: Collection[str] = (),
+    outage: bool = False,
 ) -> tuple[Slot, ...]:
     """Return the backends that lead from the live route to the split: all the way, or one step of it.
 
@@ -61,12 +62,13 @@ def place(
         settled: whether all proxies know the live route.
         refused: whether the gateway refuses the live route.
         kept: revisions that stay parked when they have left the split, to return at once.
+        outage: whether nobody answers anyway who has traffic in the live route.
     """
     wanted = {revision: percent * PERCENT for revision, percent in split.items()}
     at_once = tuple(Slot(revision, share) for revision, share in wanted.items())
     ours = [slot for slot in live if slot.share and not slot.foreign]
     carried = any(slot.revision in wanted and not slot.waits(settled=settled) for slot in ours)
-    if not ours or (refused and not carried):
+    if not ours or outage or (refused and not carried):
         return at_once
     slots: dict[int, Slot] = {}
     placed: set[str] = set()

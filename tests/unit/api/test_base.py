@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sluice.api.base import Duration, Name, format_duration, parse_duration
-from sluice.api.spec import Hostname, ModelDeploymentSpec, Traffic
+from sluice.api.spec import ModelDeploymentSpec
+from sluice.api.traffic import Hostname, Traffic
 
 DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 

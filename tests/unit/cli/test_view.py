@@ -61,3 +61,32 @@ def test_a_narrow_table_cuts_the_end_of_the_line_only() -> None:
     assert lines[0] == " #   TO           ERRORS   MESSAGE"
     assert lines[1] == " 1   penguins/1       12   a long message…"[:39] + "…"
     assert lines[2].rstrip() == "10   –                 3"
+
+
+PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErrorRate": 0.02}}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "at", "steps"),
+    [
+        ({"recreate": {}}, 0, ["▶ stop the old version", "start the new one", "promote"]),
+        ({"recreate": {}}, 1, ["▶ stop the old version", "start the new one", "promote"]),
+        ({"recreate": {}}, 2, ["✓ stop the old version", "▶ start the new one", "promote"]),
+        ({"blueGreen": {}}, 0, ["▶ switch", "promote"]),
+        ({"blueGreen": {"pause": {"duration": "1m"}}}, 1, ["✓ start", "▶ pause 1m", "switch", "promote"]),
+        ({"blueGreen": PREVIEWED}, 3, ["✓ preview", "✓ pause until promoted", "✓ switch", "▶ verify", "promote"]),
+        ({"blueGreen": PREVIEWED}, 4, ["✓ preview", "✓ pause until promoted", "✓ switch", "✓ verify", "▶ promote"]),
+    ],
+)
+def test_the_steps_of_every_strategy(strategy: Object, at: int, steps: list[str]) -> None:
+    raw = model_deployment(rollout=rollout() | {"stepIndex": at})
+    raw["spec"]["strategy"] = strategy
+    assert [step.text.partition(" (")[0].strip() for step in build(raw, (), NOW).steps] == steps
+
+
+def test_a_limit_is_shown_in_the_place_of_margins() -> None:
+    raw = model_deployment(rollout=rollout())
+    raw["spec"]["strategy"] = {"blueGreen": PREVIEWED}
+    evidence = build(raw, (), NOW).evidence
+    assert evidence
+    assert evidence.metrics == ("errors (at most 0.02)",)

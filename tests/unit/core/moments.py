@@ -27,11 +27,10 @@ from sluice.core.observation import (
 from sluice.core.plan import Plan
 from sluice.core.revision import revision_of
 from sluice.core.situation import Outcome, Situation, look
-from sluice.core.strategies.canary import CanaryStrategy
+from sluice.core.strategies.registry import STRATEGIES
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 IMAGE = "server:1"
-CANARY = CanaryStrategy()
 STEPS: tuple[dict[str, Any], ...] = (
     {"setWeight": 20},
     {"pause": {"duration": "60s"}},
@@ -85,6 +84,7 @@ class Moment:
     record: RolloutRecord | None = None
     write_back: WriteBack | None = None
     gateway_problem: str | None = None
+    preview: RouteState | None = None
     now: datetime = NOW
 
     def serving(self, version: str, ready: int = 4) -> Moment:
@@ -109,7 +109,7 @@ class Moment:
         rollout = Rollout(
             revision=revision(version), started_at=began, step_started_at=began, step_index=step, weight=weight,
             weight_changed_at=began if weight else None, weight_live_at=began if weight else None,
-            steps=CANARY.begun(self.spec, step),
+            steps=STRATEGIES[self.spec.strategy.kind].begun(self.spec, step),
         ).model_copy(update=more)  # fmt: skip
         status = self.status.model_copy(
             update={"rollout": rollout, "record": "penguins-abc-1", "rollouts": 1, "decisions": 1}
@@ -164,14 +164,16 @@ class Moment:
         states = {name(v): RevisionState(name(v), replicas=len(pods), pods=pods) for v, pods in self.pods}
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
-            gateway_problem=self.gateway_problem, scrape=self.scrape, wish=self.wish,
+            preview=self.preview, gateway_problem=self.gateway_problem, scrape=self.scrape, wish=self.wish,
             write_back=self.write_back, name="penguins", uid="abc",
         )  # fmt: skip
 
     @property
     def situation(self) -> Situation:
         evidence = self.record.status.evidence if self.record else Evidence()
-        return look(self.spec, self.status, evidence, self.seen, now=self.now, strategy=CANARY)
+        return look(
+            self.spec, self.status, evidence, self.seen, now=self.now, strategy=STRATEGIES[self.spec.strategy.kind]
+        )
 
     @property
     def outcome(self) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sluice.analysis import threshold
 from sluice.analysis.cells import EDGES
-from sluice.core import words
+from sluice.core import findings
 from sluice.core.evidence import Judgement
 from sluice.core.observation import Counters, Scrape
 
@@ -148,4 +148,4 @@ def test_the_margin_of_a_step_replaces_that_of_every_metric_and_harm_keeps_its_o
     ("seconds", "text"), [(0.0004724, "0.47 ms"), (0.0216, "22 ms"), (0.45, "450 ms"), (1.0, "1 s"), (60.5, "60 s")]
 )
 def test_durations_are_short_texts(seconds: float, text: str) -> None:
-    assert words.duration(seconds) == text
+    assert findings.duration(seconds) == text

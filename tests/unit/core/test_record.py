@@ -18,8 +18,8 @@ from sluice.api.record import (
     RolloutOutcome,
     RolloutRecordStatus,
 )
-from sluice.api.spec import MOST_MARGINS
 from sluice.api.status import Counts
+from sluice.api.strategy import MOST_MARGINS
 from sluice.core.decide import decide
 from sluice.core.observation import Wish
 from sluice.core.plan import Entry

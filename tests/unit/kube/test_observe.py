@@ -32,7 +32,12 @@ def test_pods_are_put_to_their_revision() -> None:
     found = read_revisions(
         [deployment("a"), deployment("b", None)], [pod("a", "1"), pod("b", "2"), pod("gone", "3")], []
     )
-    assert {name: [p.uid for p in state.pods] for name, state in found.items()} == {"a": ["1"], "b": ["2"]}
+    assert {name: [p.uid for p in state.pods] for name, state in found.items()} == {
+        "a": ["1"],
+        "b": ["2"],
+        "gone": ["3"],
+    }
+    assert [name for name, state in found.items() if not state.deployed] == ["gone"]
     assert (found["a"].replicas, found["b"].replicas) == (3, 1)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.api.spec import GatewayRef, Traffic
+from sluice.api.strategy import Preview
+from sluice.api.traffic import GatewayRef, Traffic
 from sluice.resources.differences import differences
 from sluice.resources.naming import owner_reference
 from sluice.traffic import gateway_api
@@ -254,3 +255,31 @@ def test_hosts_that_somebody_added_to_a_route_for_all_are_an_addition() -> None:
     desired = render({"a": 100}, TRAFFIC.model_copy(update={"hostnames": ()}))
     assert gateway_api.additions(desired, desired) == ()
     assert gateway_api.additions(desired, render({"a": 100})) == ("hostnames",)
+
+
+def preview(preview: Preview) -> dict[str, Any]:
+    route = gateway_api.render_preview(
+        name="birds", namespace="zoo", owner=OWNER, traffic=TRAFFIC, preview=preview, revision="b"
+    )
+    assert route["metadata"]["name"] == "birds.preview"
+    assert gateway_api.read(route).weights == {"b": 100}
+    spec: dict[str, Any] = route["spec"]
+    return spec
+
+
+def test_a_preview_at_a_path_of_its_own_keeps_the_hosts_of_the_traffic() -> None:
+    spec = preview(Preview(path_prefix="/new/"))
+    assert spec["hostnames"] == ["birds.example.test"]
+    assert spec["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/new"}}]
+    assert spec["parentRefs"] == render({"a": 100})["spec"]["parentRefs"]
+
+
+def test_a_preview_at_hosts_of_its_own_keeps_the_path_of_the_traffic() -> None:
+    spec = preview(Preview(hostnames=("new.example.test",)))
+    assert spec["hostnames"] == ["new.example.test"]
+    assert spec["rules"][0]["matches"] == render({"a": 100})["spec"]["rules"][0]["matches"]
+
+
+def test_what_comes_through_a_preview_is_marked_as_no_evidence() -> None:
+    (first, _) = preview(Preview(path_prefix="/new"))["rules"][0]["filters"]
+    assert first["requestHeaderModifier"]["set"] == [{"name": "x-sluice-assignment", "value": "probe"}]

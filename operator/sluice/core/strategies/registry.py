@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sluice.core.strategies.base import Strategy
+from sluice.core.strategies.blue_green import BlueGreenStrategy
 from sluice.core.strategies.canary import CanaryStrategy
+from sluice.core.strategies.recreate import RecreateStrategy
 
-STRATEGIES: Mapping[str, Strategy] = {"canary": CanaryStrategy()}
+STRATEGIES: Mapping[str, Strategy] = {
+    "canary": CanaryStrategy(),
+    "blueGreen": BlueGreenStrategy(),
+    "recreate": RecreateStrategy(),
+}

@@ -1,0 +1,178 @@
+"""How a new revision takes over: the `strategy` part of a spec."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sluice.api.base import ApiModel, Duration, NotBuiltYet, cel, validations
+from sluice.api.traffic import Hostname, PathPrefix
+
+
+class Pause(ApiModel):
+    """Wait for a time; without a duration until somebody promotes."""
+
+    duration: Duration | None = Field(
+        default=None, description="For example 45s, 10m or 1h30m. Left out: until sluice.dev/promote."
+    )
+
+
+class StepAnalysis(ApiModel):
+    """Wait until every metric is proven safe; margins given here replace each metric's own at this step."""
+
+    margin_absolute: float | None = Field(default=None, gt=0, lt=1)
+    margin_ratio: float | None = Field(default=None, ge=1, le=100)
+    min_requests: int | None = Field(default=None, ge=1, le=10_000_000)
+
+
+class Step(ApiModel):
+    """One step of a canary: exactly one of its fields."""
+
+    set_weight: int | None = Field(default=None, ge=1, le=100, description="Percent of the traffic for the candidate.")
+    pause: Pause | None = None
+    analysis: StepAnalysis | None = None
+    mirror: NotBuiltYet | None = None
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel("!has(self.mirror)", "a mirror step is not built yet: remove it"),
+            cel(
+                "[has(self.setWeight), has(self.pause), has(self.analysis), has(self.mirror)].filter(x, x).size() == 1",
+                "a step is exactly one of setWeight, pause and analysis: write each as an item of its own",
+            ),
+        )
+    }
+
+    @property
+    def title(self) -> str:
+        """Say in a few letters what the step does, for status and messages."""
+        if self.set_weight is not None:
+            return f"setWeight {self.set_weight}"
+        if self.pause is not None:
+            return "pause"
+        return "analysis"
+
+
+DEFAULT_STEPS = (
+    Step(set_weight=10),
+    Step(analysis=StepAnalysis(margin_absolute=0.02)),
+    Step(set_weight=50),
+    Step(analysis=StepAnalysis()),
+)
+
+
+# Each margin has evidence of its own, for each metric: this bounds what a RolloutRecord has to hold.
+MOST_MARGINS = 10
+
+
+class Canary(ApiModel):
+    """A small random share of the traffic first, then step by step everyone."""
+
+    steps: tuple[Step, ...] = Field(
+        default=DEFAULT_STEPS,
+        min_length=1,
+        max_length=50,
+        json_schema_extra=validations(
+            cel(
+                "self.filter(s, has(s.setWeight)).map(s, s.setWeight).isSorted()",
+                "the weights of the steps must rise: order the setWeight steps from the smallest to the largest",
+            ),
+            cel(
+                "has(self[0].setWeight)",
+                "the first step must be a setWeight: without traffic a pause or an analysis sees nothing",
+            ),
+            cel(
+                "self.filter(s, has(s.analysis) && (has(s.analysis.marginAbsolute) || has(s.analysis.marginRatio)))"
+                f".size() <= {MOST_MARGINS}",
+                f"at most {MOST_MARGINS} analysis steps can have margins of their own: remove the margins "
+                "where the metrics' own will do",
+            ),
+        ),
+    )
+
+
+class Preview(ApiModel):
+    """Where the candidate is reached before it has traffic, through the same gateway: for tests, never for users."""
+
+    hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
+    path_prefix: PathPrefix | None = Field(
+        default=None,
+        description="Removed before the model server. Default: that of `traffic`, on the hostnames given here.",
+    )
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.pathPrefix) || (has(self.hostnames) && self.hostnames.size() > 0)",
+                "a preview needs an address of its own: write for example pathPrefix: /penguins-preview, or hostnames",
+            )
+        )
+    }
+
+
+class Verify(ApiModel):
+    """Hold all traffic on the new version until its error rate is proven below a limit; proven above: switch back."""
+
+    max_error_rate: float = Field(default=0.02, gt=0, lt=1, description="Share of requests that may fail.")
+    min_requests: int = Field(default=100, ge=1, le=10_000_000, description="Requests it must answer before.")
+
+
+class BlueGreen(ApiModel):
+    """Two whole environments: the new version is tested on the idle one, then all traffic is switched at once.
+
+    After the switch stable has no traffic to compare with: `verify` judges by a limit, `analysis` has no part in it.
+    """
+
+    preview: Preview | None = None
+    preview_replicas: int | None = Field(
+        default=None, ge=1, le=1000, description="Pods of the candidate before the switch. Default: all of them."
+    )
+    pause: Pause | None = Field(
+        default=None,
+        description="How long to wait before the switch; {} until somebody promotes; left out: no pause.",
+    )
+    verify: Verify | None = Field(default=None, description="Left out: the new version is stable with the switch.")
+
+
+class Recreate(ApiModel):
+    """The old version down, then the new one up: needs no spare capacity, and nobody serves in between.
+
+    Nothing can be compared, so that `analysis` has no part in it: a version that never gets ready is rolled back, which
+    is the same backwards.
+    """
+
+
+STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
+BUILT = ("canary", "blueGreen", "recreate")
+_BUILT = f"{', '.join(BUILT[:-1])} or {BUILT[-1]}"
+
+
+class Strategy(ApiModel):
+    """How a new revision takes over: exactly one of its fields."""
+
+    canary: Canary | None = None
+    blue_green: BlueGreen | None = None
+    shadow: NotBuiltYet | None = None
+    ab_test: NotBuiltYet | None = None
+    recreate: Recreate | None = None
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                f"[{', '.join(f'has(self.{name})' for name in STRATEGIES)}].filter(x, x).size() == 1",
+                f"a strategy is exactly one of {', '.join(STRATEGIES)}: write for example strategy: {{canary: {{}}}}",
+            ),
+            *(
+                cel(
+                    f"!has(self.{name})",
+                    f"strategy {name} is not built yet: use {_BUILT}",
+                )
+                for name in STRATEGIES
+                if name not in BUILT
+            ),
+        )
+    }
+
+    @property
+    def kind(self) -> str:
+        """Return the discriminator: the name of the one field that is set."""
+        return next(name for name, value in self.to_kubernetes().items() if value is not None)

@@ -1,0 +1,171 @@
+"""What the evidence says so far, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sluice.analysis import Slowness
+from sluice.analysis.latency import ENOUGH
+from sluice.api.record import Evidence
+from sluice.api.status import Rollout
+from sluice.api.strategy import Verify
+from sluice.core.evidence import Judgement
+from sluice.core.words import counts, unreachable
+
+if TYPE_CHECKING:
+    from sluice.core.situation import Situation
+
+
+def waiting_for_evidence(situation: Situation) -> str:
+    """Say what an analysis step still lacks; no data, too little and unreadable are different things."""
+    rollout, judgement = situation.rollout, situation.judgement
+    if rollout is None or judgement is None:
+        return "no analysis"
+    stage = situation.stage
+    if silent := unreachable(situation):
+        return silent
+    if stage and stage.verify:
+        return _waiting_for_limit(situation, judgement, stage.verify)
+    return _waiting_to_compare(situation, rollout, judgement)
+
+
+def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judgement) -> str:
+    evidence = situation.evidence
+    if nothing := _nothing_to_compare(evidence, rollout.weight):
+        return nothing
+    if judgement.mismatch:
+        return (
+            "the gateway does not split the traffic as the weights say (sample-ratio mismatch), so nothing can be "
+            f"concluded; {counts(evidence.total)}"
+        )
+    progress = f"harm {percent(judgement.harm)}, safe {_safe(judgement)} of a proof"
+    if judgement.safe < 1 and (missing := _durations_missing(situation)):
+        progress += f"; {missing}"
+    if judgement.requests < judgement.min_requests:
+        return (
+            f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} candidate requests "
+            f"at {rollout.weight} %; {progress}; {counts(evidence.at_weight)}"
+        )
+    return f"analyzing at {rollout.weight} %: {progress}; {counts(evidence.total)}"
+
+
+def harm(situation: Situation, judgement: Judgement) -> str:
+    """Say what is worse by how much: of the metric for which there is most evidence."""
+    stage = situation.stage
+    if stage and stage.verify:
+        return f"error rate: {limited(situation)}; tolerated: {_share(stage.verify.max_error_rate)}"
+    worst = max(judgement.metrics, key=lambda standing: standing.harm)
+    metric = next(metric for metric in situation.spec.analysis.metrics if metric.name == worst.name)
+    if metric.latency and worst.slower:
+        slack = metric.latency.margin_absolute
+        late = worst.slower.canary <= worst.slower.stable + slack  # it became slow after many that were not
+        return (
+            f"slower{' of late; in total' if late else ':'} {slowness(worst.slower)}; tolerated: {points(slack)} more"
+        )
+    rate = metric.error_rate
+    tolerated = (
+        f"; tolerated: {rate.margin_ratio:g} x stable's rate, or {rate.margin_absolute:g} above it" if rate else ""
+    )
+    return f"error rate: {counts(situation.evidence.total)}{tolerated}"
+
+
+def slowness(seen: Slowness) -> str:
+    """Say how many of the candidate's answers take longer than tolerated, beside stable's."""
+    return (
+        f"{_share(seen.canary)} of the candidate's answers took longer than {seen.ratio:g} x {duration(seen.seconds)}, "
+        f"{_share(seen.stable)} of stable's longer than {duration(seen.seconds)}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people write it."""
+    number, unit = (seconds, "s") if seconds >= 1 else (seconds * 1000, "ms")
+    return f"{number:.0f} {unit}" if number >= 100 else f"{number:.2g} {unit}"
+
+
+def points(share: float) -> str:
+    """Return a difference of shares in percentage points."""
+    return f"{100 * share:g} points"
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
+def _safe(judgement: Judgement) -> str:
+    """Say how much of a proof there is, of each metric when there are several."""
+    if len(judgement.metrics) < 2:
+        return percent(judgement.safe)
+    return ", ".join(f"{one.name} {percent(one.safe)}" for one in judgement.metrics)
+
+
+def _durations_missing(situation: Situation) -> str | None:
+    """Say why durations are not compared yet, if so."""
+    if not any(metric.latency for metric in situation.spec.analysis.metrics):
+        return None
+    names = {pod.uid: pod.name for state in (situation.stable, situation.candidate) for pod in state.pods}
+    counters = situation.seen.scrape.counters
+    for uid, name in names.items():
+        if uid in counters and counters[uid].durations is None:
+            return f"pod {name} tells no durations: its model server is of another version"
+    if not situation.evidence.cuts:
+        return f"durations are compared when stable has answered {ENOUGH} requests; a pod's first seconds do not count"
+    judgement = situation.judgement
+    if judgement and any(one.lacks and one.lacks.answers == 0 for one in judgement.metrics):
+        return "no durations of the candidate yet; a pod's first seconds do not count"
+    return None
+
+
+def _waiting_for_limit(situation: Situation, judgement: Judgement, verify: Verify) -> str:
+    if judgement.requests == 0:
+        return "no data: no request came through the gateway since the switch"
+    few = "" if judgement.requests >= judgement.min_requests else f"{judgement.requests} of at least "
+    least = f"too little traffic yet: {few}{judgement.min_requests} requests; " if few else ""
+    return (
+        f"{least}verifying that less than {_share(verify.max_error_rate)} fail: harm {percent(judgement.harm)}, safe "
+        f"{percent(judgement.safe)} of a proof; {limited(situation)}"
+    )
+
+
+def _nothing_to_compare(evidence: Evidence, weight: int) -> str | None:
+    seen = evidence.at_weight
+    if seen.candidate_requests == 0 and seen.stable_requests == 0:
+        return f"no data: no request came through the gateway since the weight became {weight} %"
+    if seen.stable_requests == 0:
+        return f"nothing to compare with: stable has answered no request since the weight became {weight} %"
+    if weight == 100:
+        return "at 100 % there is nothing to compare with: analyze at a smaller weight"
+    return None
+
+
+def inconclusive(situation: Situation) -> str:
+    """Say why nothing was proven, and what a person can do."""
+    name = situation.rollout.revision.name if situation.rollout else ""
+    return (
+        f"neither harm nor safety proven within {situation.spec.progress_deadline_seconds} s; held. "
+        f"{_capital(waiting_for_evidence(situation))}. Annotate with sluice.dev/promote={name} to go on, "
+        f"sluice.dev/retry={name} for another try, sluice.dev/abort={name} to roll back"
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def proven(situation: Situation) -> str:
+    """Say what was proven."""
+    stage, rollout = situation.stage, situation.rollout
+    if stage and stage.verify:
+        return f"less than {_share(stage.verify.max_error_rate)} fail: {limited(situation)}"
+    return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight)}"
+
+
+def limited(situation: Situation) -> str:
+    """Say what was counted where there is nothing to compare with."""
+    total = situation.evidence.total
+    return f"{total.candidate_errors} errors in {total.candidate_requests} requests"
+
+
+def percent(share: float) -> str:
+    """Write a share of a proof; a proof is 100 %."""
+    return f"{min(100, int(100 * share))} %"

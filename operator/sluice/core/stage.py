@@ -1,0 +1,37 @@
+"""One stage of a rollout, whatever the strategy: what the candidate gets, and what has to happen there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sluice.api.strategy import Pause, StepAnalysis, Verify
+
+
+@dataclass(frozen=True)
+class Stage:
+    """With none of `pause`, `analysis` and `verify` the stage is done when pods and traffic are as it wants them.
+
+    Attributes:
+        title: for people.
+        weight: percent of the traffic for the candidate.
+        pods: ready pods that the candidate needs.
+        previewed: whether it has to be reached at its preview address.
+    """
+
+    title: str
+    weight: int
+    pods: int
+    pause: Pause | None = None
+    analysis: StepAnalysis | None = None
+    verify: Verify | None = None
+    previewed: bool = False
+
+    @property
+    def proves(self) -> bool:
+        """Whether it waits for a proof, which may never come."""
+        return self.analysis is not None or self.verify is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for time, a proof or a person, so that a person may end it."""
+        return self.pause is not None or self.proves

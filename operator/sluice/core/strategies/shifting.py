@@ -1,0 +1,30 @@
+"""How traffic comes to a candidate, whatever the strategy."""
+
+from __future__ import annotations
+
+from sluice.api.status import Rollout, Verdict
+from sluice.core import words
+from sluice.core.moves import normal, with_weight
+from sluice.core.situation import Outcome, Situation
+from sluice.core.timing import READY_SECONDS
+
+
+def shift(situation: Situation, rollout: Rollout, target: int) -> Outcome | None:
+    """Give the candidate `target` percent; None when that is live on the gateway. Its pods must be ready for it."""
+    if rollout.weight != target:
+        facts = with_weight(situation, rollout, target)
+        event = normal("WeightSet", f"{words.version(rollout.revision)} gets {target} % of the traffic")
+        return Outcome(facts, "ShiftingTraffic", event.message, Verdict.RUNNING, (event,), requeue_after=READY_SECONDS)
+    if situation.live_weight != target:
+        route = situation.seen.route
+        why = f": {route.message}" if route and route.accepted is False else ""
+        message = f"waiting for the gateway to take the weight of {target} %{why}"
+        return Outcome(situation.status, "ShiftingTraffic", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
+    return None
+
+
+def rollout_of(situation: Situation) -> Rollout:
+    """Return the rollout in progress."""
+    if situation.rollout is None:
+        raise ValueError("a strategy is asked only while a rollout is in progress")
+    return situation.rollout

@@ -1,0 +1,126 @@
+"""What strategies have in common whose candidate runs beside stable: one stage after the other, then promotion."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+
+from sluice.api.base import format_duration
+from sluice.api.spec import ModelDeploymentSpec
+from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
+from sluice.api.strategy import Pause
+from sluice.core import findings, words
+from sluice.core.moves import advance, promoted, with_weight
+from sluice.core.observation import Observation
+from sluice.core.replicas import covered, needed
+from sluice.core.situation import Outcome, Situation
+from sluice.core.stage import Stage
+from sluice.core.strategies.shifting import rollout_of, shift
+from sluice.core.timing import ANALYSIS_SECONDS, READY_SECONDS
+
+
+class SteppedStrategy(ABC):
+    """Does the stages that a strategy makes of its spec."""
+
+    @abstractmethod
+    def stages(self, spec: ModelDeploymentSpec) -> tuple[Stage, ...]:
+        """Return all stages; after the last one the candidate becomes stable."""
+
+    @abstractmethod
+    def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
+        """Identify the stages up to and including this one, so that a change of them is noticed."""
+
+    def stage(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Stage | None:
+        """Return the stage a rollout is at, None when it is being promoted."""
+        stages = self.stages(spec)
+        return stages[rollout.step_index] if rollout.step_index < len(stages) and not rollout.direct else None
+
+    def title(self, spec: ModelDeploymentSpec, rollout: Rollout) -> str:
+        """Say where the rollout stands, for example `3/4 setWeight 50`."""
+        stage = self.stage(spec, rollout)
+        return f"{rollout.step_index + 1}/{len(self.stages(spec))} {stage.title}" if stage else "promoting"
+
+    def pods(
+        self, spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime
+    ) -> Mapping[str, int]:
+        """Return all pods for stable; for the candidate what its stage needs, and the weight it has."""
+        replicas, rollout = spec.desired_replicas, facts.rollout
+        pods = {facts.stable.name: replicas} if facts.stable else {}
+        if rollout is None:
+            return pods
+        wanted = max(self._stage(spec, rollout).pods, needed(replicas, rollout.weight)) if replicas else 0
+        # A warm revision that comes back keeps the pods it has.
+        return pods | {rollout.revision.name: max(wanted, min(seen.revision(rollout.revision.name).replicas, replicas))}
+
+    def stopped(self, rollout: Rollout) -> bool:
+        """Return False: stable serves all the time."""
+        return False
+
+    def lacks(self, situation: Situation) -> str | None:
+        """Say how many pods are missing for the present stage, or that nobody reaches them where they are previewed."""
+        stage = self._stage(situation.spec, rollout_of(situation))
+        lacks_pods = words.lacks_pods(situation.candidate, stage.pods, stage.weight)
+        return lacks_pods or (words.not_previewed(situation) if stage.previewed else None)
+
+    def next(self, situation: Situation) -> Outcome:
+        """Do the present stage, or say what it waits for."""
+        rollout = rollout_of(situation)
+        stage = self.stage(situation.spec, rollout)
+        if stage is None:
+            # Move the stable pointer once the candidate takes all traffic; no pod is touched by that.
+            return _reach(situation, rollout, self._stage(situation.spec, rollout)) or promoted(situation, rollout)
+        # A weight that was lowered for want of ready pods comes back before the stage goes on.
+        if (not stage.waits or rollout.weight != stage.weight) and (outcome := _reach(situation, rollout, stage)):
+            return outcome
+        if stage.pause is not None:
+            return _pause(situation, rollout, stage.pause)
+        return _prove(situation, rollout) if stage.proves else advance(situation, rollout, words.reached(situation))
+
+    def _stage(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Stage:
+        """Return what the rollout aims at, also when it is being promoted."""
+        replicas = spec.desired_replicas
+        return self.stage(spec, rollout) or Stage("promote", 100, needed(replicas, 100))
+
+
+def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | None:
+    """Give the candidate its weight as far as its ready pods carry it; None when it is live on the gateway."""
+    candidate = situation.candidate
+    if rollout.weight > stage.weight and (outcome := shift(situation, rollout, stage.weight)):
+        return outcome
+    if lacks := words.lacks_pods(candidate, stage.pods, stage.weight):
+        carried = covered(situation.spec.desired_replicas, candidate.ready)
+        facts = with_weight(situation, rollout, min(rollout.weight, carried))
+        return Outcome(facts, "ScalingUp", lacks, Verdict.RUNNING, requeue_after=READY_SECONDS)
+    if rollout.weight == 0 and not rollout.direct and (unread := words.unread(situation)):
+        # Where its counters stand before its first request is where counting starts.
+        return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
+    if outcome := shift(situation, rollout, stage.weight):
+        return outcome
+    if stage.previewed and (hidden := words.not_previewed(situation)):
+        return Outcome(situation.status, "WaitingForPreview", hidden, Verdict.RUNNING, requeue_after=READY_SECONDS)
+    return None
+
+
+def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
+    if pause.duration is None:
+        message = words.awaiting_promotion(situation)
+        return Outcome(situation.status, "AwaitingPromotion", message, Verdict.RUNNING, requeue_after=ANALYSIS_SECONDS)
+    left = (pause.duration - situation.step_age).total_seconds()
+    if left > 0:
+        where = "" if rollout.weight else words.preview_address(situation)
+        message = f"pausing at {rollout.weight} % for {format_duration(pause.duration)}{where}"
+        wait = max(0.1, min(ANALYSIS_SECONDS, left))
+        return Outcome(situation.status, "Pausing", message, Verdict.RUNNING, requeue_after=wait)
+    return advance(situation, rollout, f"paused for {format_duration(pause.duration)}")
+
+
+def _prove(situation: Situation, rollout: Rollout) -> Outcome:
+    """Wait for the proof of safety that this stage asks for."""
+    judgement = situation.judgement
+    silent = words.unreachable(situation)
+    if judgement and judgement.passed and not silent:
+        return advance(situation, rollout, findings.proven(situation))
+    message = findings.waiting_for_evidence(situation)
+    verdict = Verdict.ERROR if silent else Verdict.RUNNING
+    return Outcome(situation.status, "Analyzing", message, verdict, requeue_after=ANALYSIS_SECONDS)

@@ -1,0 +1,37 @@
+"""What people will copy does what its first comment says: each example rolls a version out under traffic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hack.load import Load
+from tests.e2e.subject import Subject, is_true, stable
+
+ROOT = Path(__file__).parents[2]
+FIRST, BETTER = 1, 2
+WITH_AN_OUTAGE = ("recreate",)
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_an_example_rolls_a_version_out(path: Path, subject: Subject, traffic: Callable[[float], Load]) -> None:
+    example: dict[str, Any] = yaml.safe_load(path.read_text())
+    example["metadata"] |= {"name": subject.name, "namespace": subject.namespace}
+    example["spec"]["model"]["uri"] = subject.uri
+    example["spec"]["traffic"]["pathPrefix"] = f"/{subject.namespace}"
+    if preview := example["spec"]["strategy"].get("blueGreen", {}).get("preview"):
+        preview["pathPrefix"] = f"/{subject.namespace}-preview"
+    subject.alias_to(FIRST)
+    subject.stack.shell.apply(json.dumps(example))
+    subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
+    with traffic(40) as load:
+        subject.alias_to(BETTER)
+        subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
+    failed = [answer for answer in load.answers if answer.failed]
+    assert bool(failed) == (path.stem in WITH_AN_OUTAGE)
