@@ -116,8 +116,13 @@ def trial(answers: Sequence[Answer]) -> dict[str, Any]:
     failed = [answer for answer in answers if answer.failed]
     others = [answer for answer in failed if answer.version != str(BROKEN)]
     first = min(answer.done for answer in failed)
-    last = max(answer.sent for answer in answers if answer.version == str(BROKEN))
+    last = last_sent_to(answers, BROKEN)
     return {"seconds": max(0.0, last - first), "failed": len(failed), "failed_elsewhere": len(others)}
+
+
+def last_sent_to(answers: Sequence[Answer], version: int) -> float:
+    """When the last request was sent that a version has answered; 0 when none was."""
+    return max((answer.sent for answer in answers if answer.version == str(version)), default=0.0)
 
 
 def quiet(answers: list[Answer], since: int) -> None:

@@ -12,13 +12,13 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.machine import RESULTS, described, here
-from benchmarks.rollouts import ALIAS, BETTER, BROKEN, FIRST, NAME, NAMESPACE, Bench
-from hack.demo.watching import Sight, Watcher
+from benchmarks.rollouts import ALIAS, BETTER, BROKEN, FIRST, NAME, NAMESPACE, Bench, last_sent_to
+from hack.demo.watching import Watcher
 from hack.load import Answer, Load
 from hack.stack.install import bring_up
 
@@ -96,11 +96,6 @@ def seen_by(answers: Sequence[Answer], version: int) -> dict[str, int]:
     return {"requests": len(met), "users": len(set(met))}
 
 
-def last_sent_to(answers: Sequence[Answer], version: int) -> float:
-    """When the last request was sent that a version has answered."""
-    return max((answer.sent for answer in answers if answer.version == str(version)), default=0.0)
-
-
 @dataclass(frozen=True)
 class Trial:
     """One strategy, from its first rollout to its last."""
@@ -121,7 +116,7 @@ class Trial:
         since, began = len(self.load.answers), time.monotonic()
         with Census(self.bench) as census:
             self.bench.stack.move_alias(ALIAS, BETTER)
-            self._until(lambda sight: sight.stable == str(BETTER) and not sight.candidate)
+            self.bench.until(lambda sight: sight.stable == str(BETTER) and not sight.candidate)
             seconds = time.monotonic() - began
             time.sleep(SETTLED_SECONDS)
         answers = self.load.answers[since:]
@@ -138,8 +133,9 @@ class Trial:
         status = self.bench.watcher.look().status
         earlier = next(entry for entry in status["retired"] if entry["revision"]["modelVersion"] == str(FIRST))
         began = time.monotonic()
-        self._annotate("rollback", earlier["revision"]["name"])
-        self._until(lambda sight: sight.stable == str(FIRST) and not sight.candidate)
+        wish = f"sluice.dev/rollback={earlier['revision']['name']}"
+        self.bench.stack.shell.kubectl("annotate", "md", NAME, "-n", NAMESPACE, wish, "--overwrite")
+        self.bench.until(lambda sight: sight.stable == str(FIRST) and not sight.candidate)
         time.sleep(SETTLED_SECONDS)
         answers = self.load.answers[since:]
         self.bench.stack.move_alias(ALIAS, FIRST)
@@ -152,7 +148,7 @@ class Trial:
     def _bad(self) -> dict[str, Any]:
         since = len(self.load.answers)
         self.bench.stack.move_alias(ALIAS, BROKEN)
-        self._until(lambda sight: bool(sight.candidate))
+        self.bench.until(lambda sight: bool(sight.candidate))
         noticed = self._noticed()
         decided = time.monotonic()
         if not noticed:
@@ -173,13 +169,6 @@ class Trial:
                 return True
             time.sleep(0.05)
         return False
-
-    def _until(self, true: Callable[[Sight], bool]) -> None:
-        self.bench.until(true)
-
-    def _annotate(self, action: str, revision: str) -> None:
-        shell = self.bench.stack.shell.kubectl
-        shell("annotate", "md", NAME, "-n", NAMESPACE, f"sluice.dev/{action}={revision}", "--overwrite")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -161,6 +161,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "preview nowhere": (blue_green(preview={}), PREVIEW),
     "preview on no hosts": (blue_green(preview={"hostnames": []}), PREVIEW),
     "preview where the traffic is": (blue_green(preview={"pathPrefix": "/"}), SAME_ADDRESS),
+    "preview where the traffic is, but for a slash": (
+        changed(traffic__pathPrefix="/penguins", strategy={"blueGreen": {"preview": {"pathPrefix": "/penguins/"}}}),
+        SAME_ADDRESS,
+    ),
     "preview on a host of the traffic": (
         changed(
             traffic__hostnames=["a.example.org", "b.example.org"],

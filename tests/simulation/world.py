@@ -38,7 +38,6 @@ class World:
     outage: Unresolved | None = None
     live: dict[str, int] = field(default_factory=dict)  # by revision, percent, as the gateway does it now
     unserved: int = 0
-    missed: int = 0  # requests in the gap of a recreate
     crowded: list[str] = field(default_factory=list)  # who has started beside others in mid-recreate
     gap_until: float = -1.0  # the gap as it was announced, and the time until the proxies know its end
     proxied: Manifest = field(default_factory=dict)  # the route as the proxies know it
@@ -184,9 +183,7 @@ class World:
             if ready := serving[name]:
                 life = ready[int(random() * len(ready))]
                 life.answer(self.time, error=random() < life.version.errors)
-            elif self.time <= self.gap_until:
-                self.missed += 1
-            else:
+            elif self.time > self.gap_until:
                 self.unserved += 1
 
     def _workloads(self) -> None:
@@ -202,7 +199,8 @@ class World:
 
     def _start(self, deployment: Manifest, revision: str, namespace: str) -> None:
         template = deployment["spec"]["template"]
-        there = {life.revision for life in self.lives.values() if self._holds_resources(life)} - {revision}
+        lives = (self.lives[pod["metadata"]["uid"]] for pod in self.store.of_kind("Pod"))
+        there = {life.revision for life in lives if not life.evicted} - {revision}
         if there and self.status.get("downSince"):
             self.crowded.append(f"{revision} starts beside {', '.join(sorted(there))} at {self.time} s")
         number = template["metadata"]["annotations"][ANNOTATION_MODEL].partition("/")[2]
@@ -210,9 +208,6 @@ class World:
         life = Life(f"{revision}-{self.store.uids}", "", revision, self.versions[number], self.time, skew=self.skew)
         life.uid = self.store.create(pods.manifest(life, template, namespace, owner))["metadata"]["uid"]
         self.lives[life.uid] = life
-
-    def _holds_resources(self, life: Life) -> bool:
-        return life.uid in {pod["metadata"]["uid"] for pod in self.store.of_kind("Pod")} and not life.evicted
 
     def end(self, life: Life) -> None:
         """Send SIGTERM: no new requests, gone after a while."""

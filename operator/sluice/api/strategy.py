@@ -143,7 +143,7 @@ class Recreate(ApiModel):
 
 STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
 BUILT = ("canary", "blueGreen", "recreate")
-_BUILT = f"{', '.join(BUILT[:-1])} or {BUILT[-1]}"
+_TO_USE = f"{', '.join(BUILT[:-1])} or {BUILT[-1]}"
 
 
 class Strategy(ApiModel):
@@ -162,10 +162,7 @@ class Strategy(ApiModel):
                 f"a strategy is exactly one of {', '.join(STRATEGIES)}: write for example strategy: {{canary: {{}}}}",
             ),
             *(
-                cel(
-                    f"!has(self.{name})",
-                    f"strategy {name} is not built yet: use {_BUILT}",
-                )
+                cel(f"!has(self.{name})", f"strategy {name} is not built yet: use {_TO_USE}")
                 for name in STRATEGIES
                 if name not in BUILT
             ),

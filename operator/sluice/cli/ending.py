@@ -55,7 +55,7 @@ def _held(raw: Object, rollout: Object) -> Ending | None:
         return Ending(Exit.WAITS_FOR_A_PERSON, f"{name} is inconclusive: {status.get('message', '')}")
     if condition(status, "Paused").get("reason") == "AwaitingPromotion":
         return Ending(Exit.WAITS_FOR_A_PERSON, f"{name} waits for promotion: {status.get('message', '')}")
-    if raw["spec"].get("paused") and condition(status, "Available").get("reason") != "Recreating":
+    if condition(status, "Paused").get("reason") == "PausedByUser":
         return Ending(Exit.WAITS_FOR_A_PERSON, f"{name} is paused: {status.get('message', '')}")
     return None
 

@@ -12,7 +12,7 @@ from sluice.cli import words
 Object = Mapping[str, Any]
 
 DONE, CURRENT, COMING, SKIPPED = "done", "current", "coming", "skipped"
-RECREATE: Sequence[Object] = ({"stop the old version": None}, {"start the new one": None})
+RECREATE: Sequence[Object] = tuple({title: None} for title in ("begin", "stop the old version", "start the new one"))
 MARKS = {DONE: "✓", CURRENT: "▶", COMING: " ", SKIPPED: "»"}
 
 
@@ -35,9 +35,7 @@ def step_views(spec: Object, status: Object, now: datetime) -> tuple[StepView, .
     rollout, steps = status.get("rollout"), steps_of(spec)
     if not rollout or "stable" not in status:
         return ()
-    at, direct = rollout.get("stepIndex", 0), rollout.get("direct", False)
-    if steps is RECREATE:  # which first has to begin, and whose steps nobody skips
-        at, direct = max(0, at - 1), False
+    at, direct = rollout.get("stepIndex", 0), rollout.get("direct", False) and steps is not RECREATE
     views = []
     for index, step in enumerate(steps):
         if index < at:
@@ -61,11 +59,12 @@ def steps_of(spec: Object) -> Sequence[Object]:
 
 
 def blue_green_steps(wants: Object) -> Sequence[Object]:
-    """Return the stages of a blue-green rollout that the user has asked for."""
-    names = ["preview"] if "preview" in wants else []
-    names += ["pause"] if names and "pause" in wants else ["start", "pause"] if "pause" in wants else []
-    names += ["switch", "verify"] if "verify" in wants else ["switch"]
-    return [{name: wants.get(name)} for name in names]
+    """Return the stages of a blue-green rollout that the user has asked for, as the operator makes them."""
+    asked = {
+        "preview": "preview" in wants, "start": "pause" in wants and "preview" not in wants, "pause": "pause" in wants,
+        "switch": True, "verify": "verify" in wants,
+    }  # fmt: skip
+    return [{name: wants.get(name)} for name, is_asked in asked.items() if is_asked]
 
 
 def canary_steps(spec: Object) -> Sequence[Object]:

@@ -219,11 +219,10 @@ class Applier:
         if memory.is_applied(key, manifest, found):
             return
         added: tuple[str, ...] = ()
-        wanted, version = manifest, found and found["metadata"]["resourceVersion"]
-        if found and manifest["kind"] == "HTTPRoute":
-            added = gateway_api.additions(manifest, found)
-            version = await self._take_out(added, found)
+        wanted = manifest
         if found:
+            added = gateway_api.additions(manifest, found) if manifest["kind"] == "HTTPRoute" else ()
+            version = await self._take_out(added, found)
             wanted = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": version}}
         stored = await self.api.apply(KINDS[manifest["kind"]], wanted)
         made_again = found is None and key in memory.applied
@@ -231,15 +230,15 @@ class Applier:
         if repair := repaired(manifest, found, added=added, made_again=made_again):
             memory.repairs.append(repair)
 
-    async def _take_out(self, fields: Collection[str], route: Manifest) -> str:
-        """Take fields out of a route's spec: an apply leaves alone what it does not name, but the route is ours whole.
+    async def _take_out(self, fields: Collection[str], found: Manifest) -> str:
+        """Take added fields out of a route's spec: an apply leaves alone what it does not name, but it is ours whole.
 
         This comes before the apply: if it fails, nothing is noted as applied, and the next look does it again.
 
         Returns:
-            The resourceVersion of the route.
+            The resourceVersion of the object.
         """
-        meta = route["metadata"]
+        meta = found["metadata"]
         version: str = meta["resourceVersion"]
         if fields:
             removal = {"metadata": {"resourceVersion": version}, "spec": dict.fromkeys(fields)}

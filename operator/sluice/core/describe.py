@@ -135,16 +135,10 @@ def route_taken(situation: Situation) -> bool:
     return bool(stable and route and route.accepted and route.weights.get(stable.name) == 100)
 
 
-def stopped(situation: Situation) -> bool:
-    """Whether stable has no pods because a recreate wants it so."""
-    rollout = situation.status.rollout
-    return rollout is not None and situation.status.stable is not None and situation.strategy.stopped(rollout)
-
-
 def recreating(situation: Situation) -> bool:
     """Whether nobody serves because of a recreate, on its way there or back."""
     back = situation.status.down_since is not None and situation.stable.ready == 0
-    return stopped(situation) or (back and situation.spec.desired_replicas > 0)
+    return situation.stopped or (back and situation.spec.desired_replicas > 0)
 
 
 def _available(situation: Situation, problem: Says | None) -> Says:
@@ -175,7 +169,7 @@ def _paused(situation: Situation, outcome: Outcome) -> Says:
         return Says(TRUE, "Inconclusive", "held until a person decides")
     if rollout and situation.spec.desired_replicas == 0:
         return Says(TRUE, "ScaledToZero", "spec.replicas is 0")
-    if rollout and situation.spec.paused and not stopped(situation):
+    if rollout and situation.spec.paused and not situation.stopped:
         return Says(TRUE, "PausedByUser", "spec.paused is true")
     if outcome.reason == "AwaitingPromotion":
         return Says(TRUE, "AwaitingPromotion", "the step waits until somebody promotes")

@@ -119,10 +119,11 @@ def _durations_missing(situation: Situation) -> str | None:
 def _waiting_for_limit(situation: Situation, judgement: Judgement, verify: Verify) -> str:
     if judgement.requests == 0:
         return "no data: no request came through the gateway since the switch"
-    few = "" if judgement.requests >= judgement.min_requests else f"{judgement.requests} of at least "
-    least = f"too little traffic yet: {few}{judgement.min_requests} requests; " if few else ""
+    few = ""
+    if judgement.requests < judgement.min_requests:
+        few = f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} requests; "
     return (
-        f"{least}verifying that less than {_share(verify.max_error_rate)} fail: harm {percent(judgement.harm)}, safe "
+        f"{few}verifying that less than {_share(verify.max_error_rate)} fail: harm {percent(judgement.harm)}, safe "
         f"{percent(judgement.safe)} of a proof; {limited(situation)}"
     )
 

@@ -17,7 +17,7 @@ from sluice.core.moves import (
     with_weight,
 )
 from sluice.core.observation import Severity, Unresolved
-from sluice.core.replicas import covered, needed
+from sluice.core.replicas import needed
 from sluice.core.situation import Guard, Outcome, Situation
 from sluice.core.timing import ANALYSIS_SECONDS, IDLE_SECONDS, PARKED_SECONDS, READY_SECONDS, RETRY_SECONDS, seconds
 
@@ -109,11 +109,9 @@ def capacity_lost(situation: Situation) -> Outcome | None:
     rollout = situation.rollout
     if rollout is None:
         return None
-    replicas, ready = situation.spec.desired_replicas, situation.candidate.ready
-    enough = bool(ready) if situation.strategy.stopped(rollout) else ready >= needed(replicas, rollout.weight)
-    if rollout.weight == 0 or enough:
+    replicas, ready, weight = situation.spec.desired_replicas, situation.candidate.ready, situation.carried
+    if rollout.weight <= weight:
         return None
-    weight = covered(replicas, ready)
     facts = with_weight(situation, rollout, weight)
     message = f"weight lowered from {rollout.weight} to {weight} %: " + words.waiting_for_pods(
         situation.candidate, ready, needed(replicas, rollout.weight)
@@ -130,12 +128,11 @@ def capacity_lost(situation: Situation) -> Outcome | None:
 
 def served_again(situation: Situation) -> Outcome | None:
     """The gap of a recreate is over when a version has traffic and pods to answer it, whichever it is."""
-    status, rollout, route = situation.status, situation.rollout, situation.seen.route
+    status, route = situation.status, situation.seen.route
     if status.down_since and situation.spec.desired_replicas == 0:
         facts = status.model_copy(update={"down_since": None})
         return Outcome(facts, "ScaledToZero", words.PARKED, requeue_after=0)
-    stops = rollout is not None and situation.strategy.stopped(rollout)
-    if status.down_since is None or status.stable is None or stops or not situation.stable.ready:
+    if status.down_since is None or status.stable is None or situation.stopped or not situation.stable.ready:
         return None
     if not (route and route.settled and route.weights.get(status.stable.name)):
         return None
@@ -191,7 +188,7 @@ def paused(situation: Situation) -> Outcome | None:
     if rollout is None:
         return None
     parked = situation.spec.desired_replicas == 0
-    if parked or (situation.spec.paused and not situation.strategy.stopped(rollout)):
+    if parked or (situation.spec.paused and not situation.stopped):
         since = rollout.paused_at or situation.now
         facts = _with(situation.status, rollout.model_copy(update={"paused_at": since}))
         message = f"paused at {rollout.weight} % by spec.paused; set it to false to go on"

@@ -9,7 +9,6 @@ from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish
-from sluice.core.replicas import covered
 from sluice.core.strategies.base import Strategy
 
 MOST_KEPT = 8  # a route has room for 16 backends
@@ -28,9 +27,7 @@ def split(
     weight = 0
     if facts.rollout:
         ready = seen.revision(facts.rollout.revision.name).ready
-        # Where stable was stopped, too few are better than nobody.
-        carried = 100 * bool(ready) if strategy.stopped(facts.rollout) else covered(spec.desired_replicas, ready)
-        weight = min(facts.rollout.weight, carried)
+        weight = min(facts.rollout.weight, strategy.carries(spec, facts.rollout, ready))
     shares = {facts.stable.name: 100 - weight}
     if facts.rollout:
         shares[facts.rollout.revision.name] = weight

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from sluice.api.status import ModelDeploymentStatus
+from sluice.core.observation import Observation
+
 
 def needed(replicas: int, weight: int) -> int:
     """Return the pods that `weight` percent of the traffic needs when all of it needs `replicas`.
@@ -19,3 +22,9 @@ def covered(replicas: int, ready: int) -> int:
     if ready >= replicas:
         return 100 if ready else 0
     return 100 * ready // replicas
+
+
+def in_the_way(facts: ModelDeploymentStatus, seen: Observation) -> int:
+    """Return how many pods have to end before others start in their place; who is kept warm is not asked to."""
+    warm = {entry.revision.name for entry in facts.retired if entry.was_stable}
+    return sum(state.running for name, state in seen.revisions.items() if not (name in warm and state.replicas))

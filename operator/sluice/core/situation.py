@@ -41,6 +41,16 @@ class Situation:
         return self.strategy.stage(self.spec, self.rollout) if self.rollout else None
 
     @property
+    def stopped(self) -> bool:
+        """Whether stable's pods have made room for the candidate's."""
+        return self.rollout is not None and self.strategy.stopped(self.rollout)
+
+    @property
+    def carried(self) -> int:
+        """The largest weight in percent that the candidate's ready pods may have."""
+        return self.strategy.carries(self.spec, self.rollout, self.candidate.ready) if self.rollout else 0
+
+    @property
     def candidate(self) -> RevisionState:
         """What runs of the candidate."""
         return self.seen.revision(self.rollout.revision.name if self.rollout else "")

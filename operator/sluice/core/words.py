@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sluice.api.status import Counts, ModelDeploymentStatus, Revision
 from sluice.core.observation import RevisionState, Severity, Trouble
+from sluice.core.replicas import in_the_way
 
 if TYPE_CHECKING:
     from sluice.core.situation import Situation
@@ -30,7 +31,7 @@ def nobody_serves(status: ModelDeploymentStatus, now: datetime) -> str:
 def on_the_way_back(situation: Situation) -> str:
     """Say what stable waits for after a recreate in vain, and since when nobody serves."""
     stable, replicas = situation.stable, situation.spec.desired_replicas
-    if stable.replicas == 0 and (left := sum(state.running for state in situation.seen.revisions.values())):
+    if stable.replicas == 0 and (left := in_the_way(situation.status, situation.seen)):
         waits = f"{version(situation.status.stable)} waits for {left} pods to end"
     else:
         waits = f"{version(situation.status.stable)}: {waiting_for_pods(stable, stable.ready, replicas)}"

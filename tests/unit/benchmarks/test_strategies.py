@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.strategies import USERS, downtime, last_sent_to, leaves, seen_by
+from benchmarks.rollouts import last_sent_to
+from benchmarks.strategies import USERS, downtime, leaves, seen_by
 from hack.load import Answer
 
 

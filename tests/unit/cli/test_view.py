@@ -6,9 +6,12 @@ import io
 
 import pytest
 from rich.console import Console
+from sluice.api.spec import parse_spec
 from sluice.cli.kubectl import Object
 from sluice.cli.render import table
+from sluice.cli.steps import steps_of
 from sluice.cli.view import build
+from sluice.core.strategies.blue_green import BlueGreenStrategy
 
 from tests.unit.cli.cluster import NOW, ONE, TWO, model_deployment, rollout
 
@@ -69,9 +72,9 @@ PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErro
 @pytest.mark.parametrize(
     ("strategy", "at", "steps"),
     [
-        ({"recreate": {}}, 0, ["▶ stop the old version", "start the new one", "promote"]),
-        ({"recreate": {}}, 1, ["▶ stop the old version", "start the new one", "promote"]),
-        ({"recreate": {}}, 2, ["✓ stop the old version", "▶ start the new one", "promote"]),
+        ({"recreate": {}}, 0, ["▶ begin", "stop the old version", "start the new one", "promote"]),
+        ({"recreate": {}}, 1, ["✓ begin", "▶ stop the old version", "start the new one", "promote"]),
+        ({"recreate": {}}, 2, ["✓ begin", "✓ stop the old version", "▶ start the new one", "promote"]),
         ({"blueGreen": {}}, 0, ["▶ switch", "promote"]),
         ({"blueGreen": {"pause": {"duration": "1m"}}}, 1, ["✓ start", "▶ pause 1m", "switch", "promote"]),
         ({"blueGreen": PREVIEWED}, 3, ["✓ preview", "✓ pause until promoted", "✓ switch", "▶ verify", "promote"]),
@@ -90,3 +93,11 @@ def test_a_limit_is_shown_in_the_place_of_margins() -> None:
     evidence = build(raw, (), NOW).evidence
     assert evidence
     assert evidence.metrics == ("errors (at most 0.02)",)
+
+
+@pytest.mark.parametrize("wants", [{}, {"pause": {}}, {"preview": {"pathPrefix": "/new"}}, PREVIEWED])
+def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object) -> None:
+    """The plugin reads what is stored and needs nothing of the operator; so the two have to agree."""
+    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"blueGreen": wants}}
+    stages = BlueGreenStrategy().stages(parse_spec(spec))
+    assert [next(iter(step)) for step in steps_of(spec)] == [stage.title for stage in stages]

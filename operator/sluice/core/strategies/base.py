@@ -35,6 +35,9 @@ class Strategy(Protocol):
     def stopped(self, rollout: Rollout) -> bool:
         """Say whether stable's pods have made room for the candidate's: then nobody serves, and nothing may wait."""
 
+    def carries(self, spec: ModelDeploymentSpec, rollout: Rollout, ready: int) -> int:
+        """Return the largest weight in percent that so many ready pods of the candidate may have."""
+
     def lacks(self, situation: Situation) -> str | None:
         """Say what the candidate still needs for its present step, None when it has all of it."""
 

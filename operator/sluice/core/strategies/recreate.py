@@ -11,6 +11,7 @@ from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
 from sluice.core import words
 from sluice.core.moves import at_step, normal, promoted, warning
 from sluice.core.observation import Observation
+from sluice.core.replicas import covered, in_the_way
 from sluice.core.situation import Outcome, Situation
 from sluice.core.stage import Stage
 from sluice.core.strategies.shifting import rollout_of, shift
@@ -60,6 +61,10 @@ class RecreateStrategy:
         """Say whether stable's pods have been told to end."""
         return _phase(rollout) is not Phase.BEGIN
 
+    def carries(self, spec: ModelDeploymentSpec, rollout: Rollout, ready: int) -> int:
+        """Return what the pods can bear; where stable was stopped, too few are better than nobody."""
+        return 100 if ready and self.stopped(rollout) else covered(spec.desired_replicas, ready)
+
     def lacks(self, situation: Situation) -> str | None:
         """Say whose pods are waited for; those that do not end in time are waited for no longer."""
         rollout = rollout_of(situation)
@@ -67,7 +72,7 @@ class RecreateStrategy:
         if phase is Phase.BEGIN:
             return None
         if phase is Phase.STOP:
-            left = _in_the_way(situation.status, situation.seen)
+            left = in_the_way(situation.status, situation.seen)
             return f"waiting for {left} pods to end" if left and not situation.deadline_passed else None
         return words.lacks_pods(situation.candidate, situation.spec.desired_replicas, 100)
 
@@ -106,9 +111,9 @@ def _stop(situation: Situation, rollout: Rollout) -> Outcome:
         }
     )
     old, new = words.version(situation.status.stable), words.version(rollout.revision)
-    event = warning("Recreating", f"{old} stops: nobody serves until {new} is ready")
-    if situation.status.down_since:  # of a recreate before, which this one follows
-        event = normal("Recreating", f"{old} stays stopped: nobody serves until {new} is ready")
+    follows = situation.status.down_since is not None  # a recreate before, which has said it
+    tell, does = (normal, "stays stopped") if follows else (warning, "stops")
+    event = tell("Recreating", f"{old} {does}: nobody serves until {new} is ready")
     return Outcome(facts, "Recreating", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
@@ -118,12 +123,6 @@ def _phase(rollout: Rollout) -> Phase:
     return Phase(rollout.step_index) if known else Phase.BEGIN
 
 
-def _in_the_way(facts: ModelDeploymentStatus, seen: Observation) -> int:
-    """Return how many pods have to end before others start; who is kept warm is not asked to."""
-    warm = {entry.revision.name for entry in facts.retired if entry.was_stable}
-    return sum(state.running for name, state in seen.revisions.items() if not (name in warm and state.replicas))
-
-
 def _may_return(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> bool:
     """Whether stable has its pods, or may have them again: those in the way are gone, or do not end in time."""
     if facts.stable is None or facts.down_since is None or seen.revision(facts.stable.name).replicas:
@@ -131,4 +130,4 @@ def _may_return(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: O
     given_up = [entry.scale_down_at for entry in facts.retired if not entry.was_stable]
     since = max((at for at in given_up if at > facts.down_since), default=facts.down_since)
     late = now - since > seconds(spec.progress_deadline_seconds)
-    return late or not _in_the_way(facts, seen)
+    return late or not in_the_way(facts, seen)

@@ -57,6 +57,10 @@ class SteppedStrategy(ABC):
         """Return False: stable serves all the time."""
         return False
 
+    def carries(self, spec: ModelDeploymentSpec, rollout: Rollout, ready: int) -> int:
+        """Return what the pods can bear: stable takes the rest."""
+        return covered(spec.desired_replicas, ready)
+
     def lacks(self, situation: Situation) -> str | None:
         """Say how many pods are missing for the present stage, or that nobody reaches them where they are previewed."""
         stage = self._stage(situation.spec, rollout_of(situation))
@@ -85,12 +89,10 @@ class SteppedStrategy(ABC):
 
 def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | None:
     """Give the candidate its weight as far as its ready pods carry it; None when it is live on the gateway."""
-    candidate = situation.candidate
-    if rollout.weight > stage.weight and (outcome := shift(situation, rollout, stage.weight)):
-        return outcome
-    if lacks := words.lacks_pods(candidate, stage.pods, stage.weight):
-        carried = covered(situation.spec.desired_replicas, candidate.ready)
-        facts = with_weight(situation, rollout, min(rollout.weight, carried))
+    if rollout.weight > stage.weight:
+        return shift(situation, rollout, stage.weight)
+    if lacks := words.lacks_pods(situation.candidate, stage.pods, stage.weight):
+        facts = with_weight(situation, rollout, min(rollout.weight, situation.carried))
         return Outcome(facts, "ScalingUp", lacks, Verdict.RUNNING, requeue_after=READY_SECONDS)
     if rollout.weight == 0 and not rollout.direct and (unread := words.unread(situation)):
         # Where its counters stand before its first request is where counting starts.
