@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from sluice.analysis import Arm, Block, ErrorEvidence, Margin, SampleRatio
 
 MARGIN = Margin(ratio=1.25, absolute=0.005)
+BELOW_CEILING = (
+    200  # requests of an arm: five blocks of them can't reach the largest wealth, beyond which order matters
+)
 SMALL = 1e-4  # stored wealth has six decimals, rounded down
 
 
@@ -86,7 +89,7 @@ def test_more_errors_of_stable_mean_less_harm(past: list[Block], stable: Arm, ca
 
 
 @settings(deadline=None, max_examples=30)
-@given(stream=st.lists(blocks(), min_size=2, max_size=5), data=st.data())
+@given(stream=st.lists(blocks(BELOW_CEILING), min_size=2, max_size=5), data=st.data())
 def test_the_order_of_blocks_does_not_matter_to_ratio_safety_and_sample_ratio(
     stream: list[Block], data: st.DataObject
 ) -> None:
