@@ -28,7 +28,7 @@ def gaps(subject: Subject) -> list[float]:
 
 
 def sent_after(load: Load, moment: float) -> list[Answer]:
-    """Requests by when they were sent: one that was sent to a pod that ends may hang until its timeout."""
+    """Requests by when they were sent: one on its way to a pod that ends may hang for 10 s."""
     return [answer for answer in load.answers if answer.sent > moment]
 
 
