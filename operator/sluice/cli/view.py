@@ -222,8 +222,10 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
     if not rollout or "stable" not in status:
         return None
     seen = rollout.get("evidence") or {}
-    metrics = spec.get("analysis", {}).get("metrics") or ()
-    verify = (spec.get("strategy", {}).get("blueGreen") or {}).get("verify") or {}
+    metrics, strategy = spec.get("analysis", {}).get("metrics") or (), spec.get("strategy") or {}
+    if "recreate" in strategy:
+        return None  # nothing is compared
+    verify = (strategy.get("blueGreen") or {}).get("verify") or {}
     return EvidenceView(
         stable=_arm(seen, "stable"),
         candidate=_arm(seen, "candidate"),

@@ -151,7 +151,8 @@ def promoted(situation: Situation, rollout: Rollout) -> Outcome:
     status, now = situation.status, situation.now
     retired = status.retired
     if status.stable:
-        warm = max(DRAIN, seconds(situation.spec.scale_down_delay_seconds))
+        # Who was stopped has nothing to keep warm.
+        warm = seconds(0) if situation.stopped else max(DRAIN, seconds(situation.spec.scale_down_delay_seconds))
         retired = retire(retired, status.stable, now + warm, was_stable=True)
     facts = status.model_copy(
         update={"stable": rollout.revision, "rollout": None, "retired": retired, "returning_to": None}

@@ -101,3 +101,9 @@ def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object) -> No
     spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"blueGreen": wants}}
     stages = BlueGreenStrategy().stages(parse_spec(spec))
     assert [next(iter(step)) for step in steps_of(spec)] == [stage.title for stage in stages]
+
+
+def test_no_evidence_is_shown_where_nothing_is_compared() -> None:
+    raw = model_deployment(rollout=rollout())
+    raw["spec"]["strategy"] = {"recreate": {}}
+    assert build(raw, (), NOW).evidence is None

@@ -195,3 +195,9 @@ def test_the_route_changes_at_once_only_while_nobody_answers() -> None:
     assert down(START).plan.outage
     assert not RECREATING.plan.outage
     assert not down(START).running("1", 1).plan.outage
+
+
+def test_a_version_that_was_stopped_is_not_said_to_be_warm() -> None:
+    promoted = down(AT_100).edited(scaleDownDelaySeconds=600).plan.status
+    (old,) = promoted.retired
+    assert (old.revision.model_version, old.scale_down_at) == ("1", NOW)
