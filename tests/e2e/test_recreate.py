@@ -17,8 +17,12 @@ Traffic = Callable[[float], Load]
 
 
 def versions(subject: Subject) -> set[str]:
-    """Whose pods exist, those that are ending included."""
-    return {pod["metadata"]["annotations"]["sluice.dev/model"] for pod in subject.get("pods")}
+    """Whose pods hold resources: also while they end, but not once all containers have, though they are still shown."""
+    return {
+        pod["metadata"]["annotations"]["sluice.dev/model"]
+        for pod in subject.get("pods")
+        if pod["status"]["phase"] not in ("Succeeded", "Failed")
+    }
 
 
 def gaps(subject: Subject) -> list[float]:
