@@ -113,8 +113,13 @@ def test_a_watch_in_a_pipe_tells_each_change(subject: Subject, sluice: Callable[
         assert "Serving" in watch.stdout.readline()
         subject.alias_to(BETTER)
         assert any("Rolling out" in line for line in watch.stdout)
-        subject.kubectl("delete", "md", subject.name, "--timeout=60s")
+        held = json.dumps([{"op": "add", "path": "/metadata/finalizers/-", "value": "tests.sluice.dev/seen"}])
+        subject.kubectl("patch", "md", subject.name, "--type=json", "--patch", held)
+        subject.kubectl("delete", "md", subject.name, "--wait=false")
         assert any("Being deleted" in line for line in watch.stdout)
+        ours_is_gone = "jsonpath={.metadata.finalizers[0]}=tests.sluice.dev/seen"
+        subject.kubectl("wait", "md", subject.name, f"--for={ours_is_gone}", "--timeout=60s")
+        subject.kubectl("patch", "md", subject.name, "--type=merge", "--patch", '{"metadata": {"finalizers": null}}')
         assert watch.wait(60) == Exit.ERROR
 
 

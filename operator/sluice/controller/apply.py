@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from sluice.api.status import Revision
 from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.records import Records
-from sluice.controller.repairs import repaired
+from sluice.controller.repairs import repaired, taken_out
 from sluice.core.observation import Unresolved, WriteBack
 from sluice.core.plan import AliasWish, Event, Plan
 from sluice.kube.api import (
@@ -218,32 +218,32 @@ class Applier:
         found = live.get(key)
         if memory.is_applied(key, manifest, found):
             return
-        added: tuple[str, ...] = ()
         wanted = manifest
         if found:
-            added = gateway_api.additions(manifest, found) if manifest["kind"] == "HTTPRoute" else ()
-            version = await self._take_out(added, found)
+            version = await self._take_out_additions(manifest, found, memory)
             wanted = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": version}}
         stored = await self.api.apply(KINDS[manifest["kind"]], wanted)
         made_again = found is None and key in memory.applied
         memory.applies(key, manifest, stored)
-        if repair := repaired(manifest, found, added=added, made_again=made_again):
+        if repair := repaired(manifest, found, made_again=made_again):
             memory.repairs.append(repair)
 
-    async def _take_out(self, fields: Collection[str], found: Manifest) -> str:
+    async def _take_out_additions(self, manifest: Manifest, found: Manifest, memory: Memory) -> str:
         """Take added fields out of a route's spec: an apply leaves alone what it does not name, but it is ours whole.
 
-        This comes before the apply: if it fails, nothing is noted as applied, and the next look does it again.
+        This comes before the apply: if it fails, nothing is noted as applied, and the next look does it again. Once it
+        is done it is to be told, whatever becomes of the apply.
 
         Returns:
             The resourceVersion of the object.
         """
         meta = found["metadata"]
         version: str = meta["resourceVersion"]
-        if fields:
+        if fields := gateway_api.additions(manifest, found) if manifest["kind"] == "HTTPRoute" else ():
             removal = {"metadata": {"resourceVersion": version}, "spec": dict.fromkeys(fields)}
             left = await self.api.merge(ROUTES, meta["namespace"], meta["name"], removal)
             version = left["metadata"]["resourceVersion"]
+            memory.repairs.append(taken_out(found, fields))
         return version
 
     async def _forget(self, target: Target, revision: str, memory: Memory) -> None:

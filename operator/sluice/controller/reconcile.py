@@ -17,7 +17,8 @@ from sluice.core.decide import decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import NotFoundError
-from sluice.kube.observe import World, observe, read_wish, writer
+from sluice.kube.observe import World, observe, read_wish
+from sluice.kube.ownership import writer
 
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sluice.core.plan import Event, EventType
 from sluice.kube.api import Manifest
-from sluice.kube.ownership import taken
+from sluice.kube.ownership import taken, writer
 
 MOST_FIELDS = 3
 
@@ -20,26 +20,40 @@ class Repair:
     event: Event
 
 
-def repaired(manifest: Manifest, found: Manifest | None, *, added: Iterable[str], made_again: bool) -> Repair | None:
+def repaired(manifest: Manifest, found: Manifest | None, *, made_again: bool) -> Repair | None:
     """Say what an apply has put back; None when it only did what the plan had changed.
 
     Args:
         manifest: what was applied.
         found: the object before, None when there was none.
-        added: fields of the spec that were taken out again.
         made_again: it was there when we last applied it.
     """
-    name = f"{manifest['kind']} {manifest['metadata']['name']}"
+    name = _name(manifest)
     if made_again:
         return _repair(name, f"{name} was deleted, or had lost its labels: made again")
     fields = taken(manifest, found) if found else ()
-    managers = ", ".join(sorted({field.manager for field in fields})) or "somebody"
-    changes = [str(field) for field in fields] + [f"spec.{key} removed" for key in added]
-    if not changes:
+    if not fields:
         return None
-    more = f" and {len(changes) - MOST_FIELDS} more" if len(changes) > MOST_FIELDS else ""
-    what = " ".join((name, managers, *(field.field for field in fields), *added))
-    return _repair(what, f"{name} was changed by {managers}; put back: {', '.join(changes[:MOST_FIELDS])}{more}")
+    return _put_back(name, (field.manager for field in fields), {field.field: str(field) for field in fields})
+
+
+def taken_out(found: Manifest, fields: Collection[str]) -> Repair:
+    """Say which fields, that somebody had added to an object's spec, were taken out again."""
+    managers = (writer(found["metadata"], "spec", field) or "" for field in fields)
+    return _put_back(_name(found), managers, {field: f"spec.{field} removed" for field in fields})
+
+
+def _name(manifest: Manifest) -> str:
+    return f"{manifest['kind']} {manifest['metadata']['name']}"
+
+
+def _put_back(name: str, managers: Iterable[str], changes: Mapping[str, str]) -> Repair:
+    """Name who it was, and the first few changes; `changes` has their words by field."""
+    who = ", ".join(sorted(set(managers) - {""})) or "somebody"
+    words = list(changes.values())
+    more = f" and {len(words) - MOST_FIELDS} more" if len(words) > MOST_FIELDS else ""
+    told = f"{name} was changed by {who}; put back: {', '.join(words[:MOST_FIELDS])}{more}"
+    return _repair(" ".join((name, who, *changes)), told)
 
 
 def _repair(what: str, message: str) -> Repair:

@@ -12,6 +12,7 @@ from sluice.api.traffic import Traffic
 from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
 from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
 from sluice.kube.errors import ForbiddenError
+from sluice.kube.ownership import writer
 from sluice.kube.pods import read_pod
 from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name
 from sluice.traffic import gateway_api
@@ -150,17 +151,6 @@ def _actor(metadata: Manifest, annotation: str, said: str | None) -> str | None:
     if said:
         return f"{said[:200]} ({program})" if program else said[:200]
     return program
-
-
-def writer(metadata: Manifest, *path: str) -> str | None:
-    """Return the program that wrote a field last, by the API server's own book."""
-    for entry in metadata.get("managedFields", ()):
-        fields = entry.get("fieldsV1", {})
-        for key in path:
-            fields = fields.get(f"f:{key}") if fields else None
-        if fields is not None:
-            return str(entry.get("manager", ""))
-    return None
 
 
 def _replica_failure(deployment: Manifest) -> Trouble | None:

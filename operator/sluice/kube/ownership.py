@@ -55,6 +55,17 @@ def taken(desired: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[Taken, .
     return tuple(found)
 
 
+def writer(metadata: Mapping[str, Any], *path: str) -> str | None:
+    """Return the program that wrote a field last, None when nobody is known to have."""
+    for entry in metadata.get("managedFields") or ():
+        fields = entry.get("fieldsV1", {})
+        for key in path:
+            fields = fields.get(f"f:{key}") if fields else None
+        if fields is not None:
+            return str(entry.get("manager", ""))
+    return None
+
+
 def _taken(
     path: str, theirs: Mapping[str, Any], ours: Mapping[str, Any], desired: Any, live: Any
 ) -> Iterator[tuple[str, Any, Any]]:

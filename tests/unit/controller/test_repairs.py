@@ -85,14 +85,15 @@ async def test_fields_added_to_the_route_are_taken_out(bench: Bench) -> None:
     assert [message.partition("put back: ")[2] for message in told(bench.world)] == ["spec.hostnames removed"]
 
 
-async def test_fields_added_to_the_route_are_taken_out_when_the_gateway_writes_in_between(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("write", ["merge", "apply"])
+async def test_fields_added_to_the_route_are_taken_out_and_told_when_the_gateway_writes_in_between(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, write: str
 ) -> None:
     """The gateway's word on the edit comes at any moment; what is refused for it is done by the next look."""
     await bench.look()
     edit(bench.world, "HTTPRoute", lambda route: route["spec"].update(hostnames=["only.example"]))
     with monkeypatch.context() as patched:
-        patched.setattr(bench.api, "merge", conflicts)
+        patched.setattr(bench.api, write, conflicts)
         with pytest.raises(ConflictError):
             await bench.look()
     await bench.look()
