@@ -27,6 +27,7 @@ from sluice.controller.web import Web
 from sluice.controller.work import Work
 from sluice.kube.client import Kube, connect
 from sluice.kube.fence import Fence
+from sluice.kube.horizon import Horizon
 from sluice.kube.lease import Election
 from sluice.registry.mlflow import MlflowRegistry
 from sluice.registry.watch import RegistryWatch
@@ -57,8 +58,8 @@ async def run(settings: Settings) -> bool:
 async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, work: Work, stop: asyncio.Event) -> None:
     """Work until told to stop, or until a part of the work ends; then write no more, and hand over."""
     clock = SteadyClock()
-    echoes = Echoes()
-    fence = Fence(Noted(Kube(await connect(), clock.hear), echoes), leadership.leads)
+    echoes, horizon = Echoes(), Horizon()
+    fence = Fence(Noted(Kube(await connect(), clock.hear, horizon=horizon), echoes), leadership.leads)
     wakeups = Wakeups()
     async with aiohttp.ClientSession() as session:
         mlflow = MlflowRegistry(session, settings.mlflow_tracking_uri)
@@ -73,7 +74,7 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
             clock=clock,
             records=records,
         )
-        handlers = Handlers(Daemon(reconciler, fence, wakeups, metrics), watch, wakeups, echoes)
+        handlers = Handlers(Daemon(reconciler, fence, wakeups, metrics), watch, wakeups, echoes, horizon)
         try:
             await work.start(handlers, lambda: own_signals(stop), settings.namespaces)
             await first(work.ended(), stop.wait())

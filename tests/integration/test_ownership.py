@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sluice.api.spec import Server
+from sluice.api.status import Revision
 from sluice.api.traffic import GatewayRef, Traffic
-from sluice.kube.ownership import taken
+from sluice.kube.ownership import holds, taken
 from sluice.resources.naming import FIELD_MANAGER
 from sluice.resources.service import service
-from sluice.resources.workload import deployment
+from sluice.resources.workload import deployment, pod_template
 from sluice.traffic import gateway_api
 
 pytestmark = pytest.mark.integration
@@ -103,3 +105,44 @@ def test_labels_and_the_selector(server: Any, namespace: str) -> None:
     assert any("spec.selector" in field for field in found)
     stored = apply(server, path, manifest)
     assert stored["spec"]["selector"] == manifest["spec"]["selector"]
+
+
+def frozen(namespace: str) -> dict[str, Any]:
+    """A Deployment as the controller makes it."""
+    revision = Revision(name="a", model_name="birds", model_version="1", digest=f"sha256:{1:064x}", image="server:1")
+    server = Server.model_validate(
+        {"resources": {"requests": {"cpu": "1000m", "memory": "1Gi"}}, "env": [{"name": "A", "value": "1"}]}
+    )
+    template = pod_template(name="birds", revision=revision, server=server, tracking_uri="http://mlflow")
+    return without_owner(
+        deployment(name="birds", namespace=namespace, revision_name="a", template=template, replicas=0, owner=OWNER)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "patch"),
+    [
+        ("apis/apps/v1/{}/deployments/birds-a", workload, {"spec": {"replicas": 2}}),
+        ("apis/apps/v1/{}/deployments/birds-a", frozen, {"spec": {"paused": True}}),
+        ("api/v1/{}/services/birds-a", address, {"spec": {"selector": {"cut": "off"}}}),
+        ("apis/gateway.networking.k8s.io/v1/{}/httproutes/birds", route, {"metadata": {"labels": {"team": "birds"}}}),
+    ],
+)
+def test_what_holds_is_what_an_apply_leaves_alone(
+    server: Any, namespace: str, kind: str, make: Any, patch: dict[str, Any]
+) -> None:
+    """The oracle: the API server gives an object no new version when an apply changes nothing."""
+    path, manifest = "/" + kind.format(f"namespaces/{namespace}"), make(namespace)
+    live = apply(server, path, manifest)
+    assert holds(live, manifest)
+    assert version(apply(server, path, manifest)) == version(live)
+    live = edit(server, path, patch)
+    if holds(live, manifest):
+        assert version(apply(server, path, manifest)) == version(live)
+    fewer = manifest | {"metadata": manifest["metadata"] | {"labels": {"sluice.dev/revision": "a"}}}
+    assert not holds(live, fewer)
+    assert version(apply(server, path, fewer)) != version(live)
+
+
+def version(live: dict[str, Any]) -> str:
+    return str(live["metadata"]["resourceVersion"])

@@ -106,6 +106,10 @@ def overload(rng: random.Random, sim: Simulation) -> None:
     sim.world.overloaded_until = sim.world.time + rng.uniform(1, 15)
 
 
+def lag(rng: random.Random, sim: Simulation) -> None:
+    sim.world.lag(rng.uniform(0.5, 8))
+
+
 def set_clock(rng: random.Random, sim: Simulation) -> None:
     sim.world.skew = rng.choice([0.0, 0.0, 3600.0, -3600.0, rng.uniform(-30, 30)])
 
@@ -169,7 +173,7 @@ ACTIONS: dict[Action, int] = {
     registry: 2, gateway: 2, edit_route: 2, edit_deployment: 1, edit_service: 1, fail_write: 8, flap: 1, overload: 2,
     set_clock: 2, kill_operator: 2, lose_node: 1,
 }  # fmt: skip
-STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2}
+STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2, lag: 3}
 
 
 def heal(sim: Simulation, strategy: Manifest) -> str:
@@ -177,6 +181,7 @@ def heal(sim: Simulation, strategy: Manifest) -> str:
     world = sim.world
     world.outage, world.gateway_delay, world.gateway_refuses = None, 0.5, ""
     world.flapping_until, world.overloaded_until = min(world.flapping_until, world.time), 0.0
+    world.lagging_until = min(world.lagging_until, world.time)
     sim.controller.api.fault = None
     for life in world.lives.values():
         life.reachable, life.lost = True, False

@@ -19,8 +19,10 @@ from sluice.controller.wakeups import Key, Wakeups
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import ENDPOINT_SLICES, KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, UnavailableError
+from sluice.kube.horizon import Horizon
 
 from tests.simulation.invariants import Invariants
+from tests.simulation.store import Store
 from tests.simulation.world import NAME, NAMESPACE, World
 
 T = TypeVar("T")
@@ -63,25 +65,37 @@ class SimulatedApi(KubeApi):
     writes: int = 0
     turn: Callable[[], asyncio.Future[None]] | None = None
     hear: Callable[[datetime], None] = lambda _: None
+    horizon: Horizon = field(default_factory=Horizon)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         await self._my_turn()
-        return self.world.store.get(resource, namespace, name)
+        found = self._cached(resource).get(resource, namespace, name) or self.world.store.get(resource, namespace, name)
+        return self._saw(resource, found) if found else None
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
         await self._my_turn()
         if resource == ENDPOINT_SLICES:
-            return self.world.endpoint_slices()
-        return self.world.store.select(resource, namespace, labels)
+            return self.world.endpoint_slices(self._cached(resource))
+        return [self._saw(resource, found) for found in self._cached(resource).select(resource, namespace, labels)]
+
+    def _cached(self, resource: Resource) -> Store:
+        """What a read of these objects is answered from: the cache, unless more is known already."""
+        since = self.horizon.of(resource)
+        return self.world.cached(int(since)) if since else self.world.store
+
+    def _saw(self, resource: Resource, found: Manifest) -> Manifest:
+        self.horizon.saw(resource.plural, found["metadata"])
+        return found
 
     async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
-        return await self._write(lambda: self.world.store.apply(manifest))
+        return self._saw(resource, await self._write(lambda: self.world.store.apply(manifest)))
 
     async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:
         return await self._write(lambda: self.world.store.apply_status(manifest))
 
     async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
-        return await self._write(lambda: self.world.store.merge(resource, namespace, name, patch))
+        merged = await self._write(lambda: self.world.store.merge(resource, namespace, name, patch))
+        return self._saw(resource, merged)
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         await self._write(lambda: self.world.store.create(manifest))

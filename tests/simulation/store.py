@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +30,13 @@ class Store:
     objects: dict[Key, Manifest] = field(default_factory=dict)
     owned: dict[Key, set[Path]] = field(default_factory=dict)
     taken: dict[Key, set[Path]] = field(default_factory=dict)  # applied fields that somebody else has changed since
+    books: dict[Key, tuple[set[Path], Manifest]] = field(default_factory=dict)  # of the one field manager
     version: int = 0
     uids: int = 0
+
+    def snapshot(self) -> Store:
+        """Everything as it is now."""
+        return Store(dict(self.objects), dict(self.owned), dict(self.taken), version=self.version)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         key = (resource.kind, namespace, name)
@@ -168,12 +173,17 @@ class Store:
         self.taken[key] = self.taken.get(key, set()) - now
 
     def _booked(self, key: Key, live: Manifest) -> Manifest:
-        """Show who manages which fields, as far as anybody but the one field manager does."""
-        if not self.taken.get(key):
+        """Show who manages which fields."""
+        if key not in self.owned:
             return live
-        books = ((FIELD_MANAGER, self.owned[key]), (SOMEBODY, self.taken[key]))
-        fields = [{"manager": manager, "fieldsV1": _tree(paths)} for manager, paths in books]
-        return live | {"metadata": live["metadata"] | {"managedFields": fields}}
+        book = self.books.get(key)
+        if book is None or book[0] is not self.owned[key]:
+            fields = {"fieldsV1": _tree(path for path in self.owned[key] if _is_booked(path))}
+            book = self.books[key] = (self.owned[key], {"manager": FIELD_MANAGER, "operation": "Apply"} | fields)
+        entries = [book[1]]
+        if theirs := self.taken.get(key):
+            entries.append({"manager": SOMEBODY, "operation": "Update", "fieldsV1": _tree(theirs)})
+        return live | {"metadata": live["metadata"] | {"managedFields": entries}}
 
 
 def key_of(manifest: Manifest) -> Key:
@@ -215,7 +225,14 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def _tree(paths: set[Path]) -> Manifest:
+def _is_booked(path: Path) -> bool:
+    """Whether it is a field that the one manager applies to the object itself, and not what names the object."""
+    return path[0] not in ("apiVersion", "kind", "status") and path[:2] not in (
+        ("metadata", "name"), ("metadata", "namespace"),
+    )  # fmt: skip
+
+
+def _tree(paths: Iterable[Path]) -> Manifest:
     tree: Manifest = {}
     for path in paths:
         node = tree

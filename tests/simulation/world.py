@@ -45,6 +45,8 @@ class World:
     tampered: bool = False  # somebody else touched the route, or the gateway refused it: then it may be torn
     poked: bool = False  # something changed outside of Kubernetes
     skew: float = 0.0  # seconds that the API server's clock is ahead
+    lagging_until: float = 0.0  # the API server's caches show what was there when the lag began, as does every watch
+    cache: Store | None = None  # what they show
     overloaded_until: float = 0.0  # the API server refuses most requests until then
     flapping_until: float = 0.0  # somebody moves the alias about until then
     taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
@@ -133,6 +135,8 @@ class World:
         """Let time pass: traffic first, by what was live; then the controllers of the cluster."""
         self._traffic(seconds)
         self.time += seconds
+        if self.cache and self.time >= self.lagging_until:
+            self.cache, self.poked = None, True  # the events come at last
         self._collect_garbage()
         self._workloads()
         for life in self.lives.values():
@@ -164,10 +168,19 @@ class World:
                 unreachable[pod.uid] = "timeout"
         return Scrape(counters, unreachable)
 
-    def endpoint_slices(self) -> list[Manifest]:
+    def lag(self, seconds: float) -> None:
+        """Let the API server's caches stay where they are for a while."""
+        self.cache = self.store.snapshot()
+        self.lagging_until = self.time + seconds
+
+    def cached(self, since: int) -> Store:
+        """What a read is answered from that may be no older than a version."""
+        return self.store if self.cache is None or self.cache.version < since else self.cache
+
+    def endpoint_slices(self, store: Store) -> list[Manifest]:
         """What the Services send requests to: pods as they were when last looked at."""
         found = []
-        for pod in self.store.of_kind("Pod"):
+        for pod in store.of_kind("Pod"):
             ready = pod["status"]["conditions"][0]["status"] == "True"
             found.append({"conditions": {"ready": ready}, "targetRef": {"uid": pod["metadata"]["uid"]}})
         return [{"kind": "EndpointSlice", "endpoints": found}]

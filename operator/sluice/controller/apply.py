@@ -239,7 +239,7 @@ class Applier:
         """
         meta = found["metadata"]
         version: str = meta["resourceVersion"]
-        if fields := gateway_api.additions(manifest, found) if manifest["kind"] == "HTTPRoute" else ():
+        if fields := gateway_api.additions(manifest, found):
             removal = {"metadata": {"resourceVersion": version}, "spec": dict.fromkeys(fields)}
             left = await self.api.merge(ROUTES, meta["namespace"], meta["name"], removal)
             version = left["metadata"]["resourceVersion"]

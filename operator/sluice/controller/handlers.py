@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from sluice.api.spec import reference
 from sluice.controller.daemon import Daemon
 from sluice.controller.echoes import Echoes
 from sluice.controller.wakeups import Key, Wakeups
+from sluice.kube.horizon import Horizon
 from sluice.registry.watch import RegistryWatch
 from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT
 
@@ -35,6 +35,7 @@ class Handlers:
     watch: RegistryWatch
     wakeups: Wakeups
     echoes: Echoes = field(default_factory=Echoes)
+    horizon: Horizon = field(default_factory=Horizon)
     empty: dict[str, Any] = field(default_factory=dict)
     """Deployments without pods, by UID: their generation and labels when last seen."""
 
@@ -44,14 +45,12 @@ class Handlers:
         """Run the one writer until the object is deleted or the operator ends."""
         if namespace is None or name is None:
             return
-        waker = asyncio.create_task(self._wake_to_stop((namespace, name), stopped))
         try:
             await self._finalized((namespace, name), meta, stopped)
             await self.daemon.run(namespace, name, stopped, urgent=bool(status and status.get("rollout")))
             if stopped.reason is not None and kopf.DaemonStoppingReason.RESOURCE_DELETED in stopped.reason:
                 await self.daemon.clean_up(namespace, name)
         finally:
-            waker.cancel()
             self.watch.unsubscribe((namespace, name))
             self.wakeups.remove((namespace, name))
             self.daemon.observer.gone(namespace, name)
@@ -69,31 +68,31 @@ class Handlers:
                 return
             await self.wakeups.wait(key, 1.0)
 
-    async def _wake_to_stop(self, key: Key, stopped: Any) -> None:
-        await stopped.wait()
-        self.wakeups.wake(key)
-
     async def changed(
         self, namespace: str | None, name: str | None, spec: Any, type: str | None, *, meta: Any = None, **about: Any
     ) -> None:
-        """Follow the model's URI, and look at what others changed."""
-        if event := about.get("event"):
-            # kopf keeps the object as long as its daemon lives: half of it is a book that nobody here reads.
-            event["object"]["metadata"].pop("managedFields", None)
+        """Follow the model's URI, and look at what others changed.
+
+        The event of a deletion wakes too: kopf has told the daemon to stop, or the look sees it.
+        """
         if namespace is None or name is None:
             return
-        key = (namespace, name)
+        key, model = (namespace, name), spec.get("model", {})
         if type == "DELETED":
             self.watch.unsubscribe(key)  # events that came after the daemon's end have subscribed again
-            return
-        model = spec.get("model", {})
-        if uri := model.get("uri"):
+        elif uri := model.get("uri"):
             self.watch.subscribe(key, reference(uri, model.get("digest")), lambda: self.wakeups.wake(key))
         if not self.echoes.is_echo(meta):
             self.wakeups.wake(key)
+        if event := about.get("event"):
+            _strip(event["object"])
 
-    async def child_changed(self, namespace: str | None, labels: Any, meta: Any = None, **_: Any) -> None:
+    async def child_changed(
+        self, namespace: str | None, labels: Any, meta: Any = None, resource: kopf.Resource | None = None, **_: Any
+    ) -> None:
         """Wake the owner of a Deployment, a pod, a Service or a route that others changed."""
+        if resource and meta:
+            self.horizon.saw(resource.plural, meta)
         owner = labels.get(LABEL_MODEL_DEPLOYMENT)
         if namespace and owner and not self.echoes.is_echo(meta):
             self.wakeups.wake((namespace, owner))
@@ -108,6 +107,13 @@ class Handlers:
             if known == seen:
                 return
         await self.child_changed(labels=labels, meta=meta, **about)
+
+
+def _strip(body: dict[str, Any]) -> None:
+    """Take out what nobody reads: kopf keeps the object of an event as long as its daemon lives."""
+    body.pop("spec", None)
+    body["metadata"].pop("managedFields", None)
+    body["status"] = {key: True for key in ("rollout",) if body.get("status", {}).get(key)}
 
 
 def log_in(**about: Any) -> kopf.ConnectionInfo | None:
@@ -158,6 +164,8 @@ def configure(settings: kopf.OperatorSettings, *, namespaced: bool = False) -> N
     settings.persistence.finalizer = FINALIZER
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}")
     settings.persistence.diffbase_storage = NoDiffs()
+    # The daemon of what is deleted takes the route away and ends: kopf waits for that, and not in steps of seconds.
+    settings.background.instant_exit_timeout = 10
     settings.watching.connect_timeout = 10
     settings.watching.client_timeout = 300
     settings.watching.server_timeout = 240

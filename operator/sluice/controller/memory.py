@@ -15,6 +15,7 @@ from sluice.controller.repairs import Repair
 from sluice.core.observation import WriteBack
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest
+from sluice.kube.ownership import holds
 from sluice.traffic import gateway_api
 from sluice.traffic.slots import SETTLING
 
@@ -35,11 +36,11 @@ class Told:
     before: ModelDeploymentStatus
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Applied:
     """What we applied, as a digest, and how the API server numbered what it made of it."""
 
-    digest: str
+    digest: bytes
     version: str
     generation: int | None
 
@@ -63,15 +64,19 @@ class Taken:
     since: datetime
 
 
-@dataclass
+@dataclass(slots=True)
 class Memory:
-    """The status one ahead of the written one, and what was applied last."""
+    """The status one ahead of the written one, and what was applied last.
+
+    `caught_up`: what a controller before us may not have told of the last rollout was told.
+    """
 
     status: ModelDeploymentStatus | None = None
     written: ModelDeploymentStatus | None = None
-    written_raw: dict[str, Any] | None = None
+    written_digest: bytes = b""
     written_at: datetime | None = None
     kept: Kept | None = None
+    caught_up: bool = False
     write_back: WriteBack | None = None
     write_back_at: datetime | None = None
     tried: Told | None = None
@@ -85,11 +90,15 @@ class Memory:
 
     def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
         """Return the newest status: ours, unless somebody else wrote another since."""
-        if self.status is not None and raw == self.written_raw:
+        digest = _digest(raw)
+        ours = digest == self.written_digest
+        if ours and self.status is not None:
             return self.status
         self.written = self.status = ModelDeploymentStatus.model_validate(raw)
-        self.written_raw = raw
-        self.kept = None
+        if ours:
+            return self.status
+        self.written_digest = digest
+        self.kept, self.caught_up = None, False
         if self.tried and self.tried.status.to_kubernetes() == self.status.to_kubernetes():
             self._landed(self.tried)
         self.tried = None
@@ -115,12 +124,18 @@ class Memory:
     def wrote(self, status: ModelDeploymentStatus, raw: dict[str, Any], now: datetime) -> None:
         """Note a status as written; `raw` is how the API server has stored it."""
         self.status = self.written = status
-        self.written_raw, self.written_at = raw, now
+        self.written_digest, self.written_at = _digest(raw), now
         if self.write_back and self.write_back.error is None:
             self.write_back = None  # the status says so now; later another operator may have set it to something else
         if self.tried:
             self._landed(self.tried)
         self.tried = None
+
+    def rest(self) -> None:
+        """Let go what can be read again: most ModelDeployments are idle, and look rarely."""
+        if self.status == self.written and not (self.tried or self.stored):
+            self.status = self.written = self.kept = None
+            self.frozen.clear()
 
     def _landed(self, told: Told) -> None:
         self.stored.append((told.before, told.status))
@@ -152,9 +167,13 @@ class Memory:
     def is_applied(self, key: tuple[str, str], manifest: Manifest, live: Manifest | None) -> bool:
         """Say whether the live object is still as it was after we applied this very manifest.
 
-        A status that others write gives it another version; its generation stays the same until the spec changes.
+        A status that others write gives it another version; its generation stays the same until the spec changes. Who
+        has just begun knows nothing of that; the API server's own book tells him.
         """
         known = self.applied.get(key)
+        if live is not None and known is None and holds(live, manifest) and not gateway_api.additions(manifest, live):
+            self.applies(key, manifest, live)
+            return True
         if live is None or known is None or known.digest != _digest(manifest):
             return False
         meta = live["metadata"]
@@ -164,8 +183,8 @@ class Memory:
         return same_spec and _within(manifest["metadata"], meta)
 
 
-def _digest(manifest: Manifest) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+def _digest(content: Manifest) -> bytes:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
 
 def _within(wanted: Any, found: Any) -> bool:

@@ -65,7 +65,10 @@ class Reconciler:
         now = self.clock()
         plan = decide(target.spec, status, record, seen, now)
         await self.applier(target, plan, memory, world.objects, now)
-        return min(plan.requeue_after, memory.owed(now))
+        wait = min(plan.requeue_after, memory.owed(now))
+        if plan.status.rollout is None:
+            memory.rest()
+        return wait
 
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory

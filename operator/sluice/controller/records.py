@@ -33,12 +33,13 @@ class Records:
 
         What a controller that died may not have told is told again: the name of an event follows from its content.
         """
-        if status.record is None or (status.rollout is None and (memory.kept or not _recent(status, now))):
+        if status.record is None or (status.rollout is None and (memory.caught_up or not _recent(status, now))):
             return None
         if memory.kept is None or memory.kept.name != status.record:
             raw = await self.api.get(RECORDS, namespace, status.record)
             record = RolloutRecord.model_validate(raw) if raw else None
             memory.kept = Kept(status.record, record, raw["metadata"]["resourceVersion"] if raw else None, now)
+            memory.caught_up = True
             if last := _last(record, status):
                 memory.untold.append((_event(last), last.at))
         return memory.kept.record if status.rollout else None

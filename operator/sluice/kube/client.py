@@ -15,7 +15,8 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from sluice.kube.api import KubeApi, Manifest, Manifests, Resource
-from sluice.kube.errors import KubeError, NotFoundError, UnavailableError, from_status
+from sluice.kube.errors import KubeError, NotFoundError, TooNewError, UnavailableError, from_status
+from sluice.kube.horizon import Horizon
 from sluice.resources.naming import FIELD_MANAGER
 
 APPLY = "application/apply-patch+yaml"
@@ -47,25 +48,46 @@ class Kube(KubeApi):
         client: ApiClient,
         hear: Callable[[datetime], None] = lambda _: None,
         *,
+        horizon: Horizon | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
-        """Talk through a client; `hear` is told what time the API server has, with each answer."""
+        """Talk through a client.
+
+        Args:
+            client: with its credentials.
+            hear: is told what time the API server has, with each answer.
+            horizon: what is known already; nothing that is read is older. None: nothing is read from a cache.
+            timeout: of a request, in seconds.
+        """
         self._client = client
         self._hear = hear
+        self._horizon = horizon
         self._timeout = timeout
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """Return an object, None when it is not there."""
+        path = resource.path(namespace, name)
+        if since := self._since(resource):
+            try:
+                return self._saw(resource, await self._request("GET", path, {"resourceVersion": since}))
+            except (NotFoundError, TooNewError):
+                pass  # it may just have been made: that a thing is missing is never believed of a cache
         try:
-            return await self._request("GET", resource.path(namespace, name))
+            return self._saw(resource, await self._request("GET", path))
         except NotFoundError:
             return None
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
         """Return the objects of a namespace that a label selector picks."""
-        answer = await self._request("GET", resource.path(namespace), {"labelSelector": labels})
+        query = {"labelSelector": labels}
+        if since := self._since(resource):
+            query |= {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"}
+        try:
+            answer = await self._request("GET", resource.path(namespace), query)
+        except TooNewError:
+            answer = await self._request("GET", resource.path(namespace), {"labelSelector": labels})
         items: list[Manifest] = answer["items"]
-        return items
+        return [self._saw(resource, item) for item in items]
 
     async def pages(self, resource: Resource, namespace: str = "", size: int = 100) -> AsyncIterator[Manifests]:
         """Yield the objects of a namespace, or of all, some at a time: there may be more than fit into memory."""
@@ -87,7 +109,8 @@ class Kube(KubeApi):
 
     async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         """Apply a JSON merge patch; return what is stored."""
-        return await self._request("PATCH", resource.path(namespace, name), body=patch, content_type=MERGE)
+        path = resource.path(namespace, name)
+        return self._saw(resource, await self._request("PATCH", path, body=patch, content_type=MERGE))
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Create an object."""
@@ -96,7 +119,8 @@ class Kube(KubeApi):
     async def replace(self, resource: Resource, manifest: Manifest) -> Manifest:
         """Replace an object, only if the resourceVersion in its metadata is still current; return what is stored."""
         meta = manifest["metadata"]
-        return await self._request("PUT", resource.path(meta["namespace"], meta["name"]), body=manifest)
+        path = resource.path(meta["namespace"], meta["name"])
+        return self._saw(resource, await self._request("PUT", path, body=manifest))
 
     async def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete an object and, in the background, what it owns; one that is not there is fine."""
@@ -109,7 +133,15 @@ class Kube(KubeApi):
         meta = manifest["metadata"]
         path = resource.path(meta["namespace"], meta["name"]) + subresource
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        return await self._request("PATCH", path, query, manifest, APPLY)
+        return self._saw(resource, await self._request("PATCH", path, query, manifest, APPLY))
+
+    def _since(self, resource: Resource) -> str | None:
+        return self._horizon.of(resource) if self._horizon else None
+
+    def _saw(self, resource: Resource, found: Manifest) -> Manifest:
+        if self._horizon:
+            self._horizon.saw(resource.plural, found.get("metadata", {}))
+        return found
 
     async def _request(
         self,

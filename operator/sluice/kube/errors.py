@@ -37,6 +37,10 @@ class UnavailableError(KubeError):
     retry_after: float = 0.0
 
 
+class TooNewError(UnavailableError):
+    """The API server's cache has not got as far as the version that was asked for."""
+
+
 def from_status(status: int, message: str) -> KubeError:
     """Return the error for an HTTP status code."""
     if status == 404:
@@ -45,6 +49,8 @@ def from_status(status: int, message: str) -> KubeError:
         return ForbiddenError(message)
     if status == 409:
         return ConflictError(message)
+    if status == 504:
+        return TooNewError(message)
     if status == 429 or status >= 500:
         return UnavailableError(message)
     return RefusedError(message)

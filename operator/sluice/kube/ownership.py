@@ -16,6 +16,7 @@ from sluice.resources.differences import differences
 from sluice.resources.naming import FIELD_MANAGER
 
 _MISSING = object()
+_META = ("labels", "annotations", "ownerReferences", "finalizers")
 _LONGEST = 40
 
 
@@ -53,6 +54,52 @@ def taken(desired: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[Taken, .
         for path, value, wanted in _taken("", entry.get("fieldsV1") or {}, ours, desired, live)
     ]
     return tuple(found)
+
+
+def holds(live: Mapping[str, Any], desired: Mapping[str, Any]) -> bool:
+    """Say whether to apply `desired` would change nothing: we own just its fields, and all have their values.
+
+    Where it is in doubt, for example about a quantity that is written in another way, the answer is no.
+
+    Args:
+        live: the object as the API server has it, with its managedFields.
+        desired: what we might apply.
+    """
+    mine = [
+        entry.get("fieldsV1") or {}
+        for entry in live.get("metadata", {}).get("managedFields") or ()
+        if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply") and not entry.get("subresource")
+    ]
+    if len(mine) != 1:
+        return False
+    meta = {key: value for key, value in desired["metadata"].items() if key in _META}
+    rest = {key: value for key, value in desired.items() if key not in ("apiVersion", "kind", "metadata")}
+    return _holds(mine[0], rest | ({"metadata": meta} if meta else {}), live)
+
+
+def _holds(ours: Mapping[str, Any], wanted: Any, live: Any) -> bool:
+    inner = ours.keys() - {"."}
+    if not inner:
+        return _same(wanted, live)
+    if isinstance(wanted, Mapping):
+        named = inner == {f"f:{key}" for key in wanted}
+    else:
+        named = isinstance(wanted, list) and len(wanted) == len(inner)
+    return named and all(_held(key, ours[key], wanted, live) for key in inner)
+
+
+def _held(key: str, ours: Mapping[str, Any], wanted: Any, live: Any) -> bool:
+    value, found = _step(key, wanted), _step(key, live)
+    return value is not _MISSING and found is not _MISSING and _holds(ours, value, found)
+
+
+def _same(wanted: Any, live: Any) -> bool:
+    """Compare what is owned as one: the API server may have filled in defaults."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(_same(value, live.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(live, list) and len(wanted) == len(live) and all(map(_same, wanted, live))
+    return bool(wanted == live)
 
 
 def writer(metadata: Mapping[str, Any], *path: str) -> str | None:

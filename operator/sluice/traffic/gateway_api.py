@@ -112,7 +112,12 @@ def _route(
 
 
 def additions(desired: Manifest, live: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name the fields of the spec that somebody else has added; an apply that does not name them lets them be."""
+    """Name the fields that somebody else has added to a route's spec; an apply that does not name them lets them be.
+
+    A route is ours whole; of other objects nothing counts as added.
+    """
+    if desired["kind"] != KIND:
+        return ()
     return tuple(sorted(key for key, value in live.get("spec", {}).items() if value and key not in desired["spec"]))
 
 

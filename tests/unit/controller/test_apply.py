@@ -175,7 +175,8 @@ async def test_a_deployment_that_can_not_be_written_does_not_hold_up_a_rollback(
     await bench.until(lambda world: world.live.get(world.revision("2"), 0) == 20)
     bench.world.wish("abort", bench.world.revision("2"))
     bench.api.failing["Deployment"] = RefusedError("quota")
-    bench.memory.applied.clear()
+    for deployment in bench.world.store.of_kind("Deployment"):
+        bench.world.store.write(deployment | {"spec": deployment["spec"] | {"replicas": 7}})
     with pytest.raises(RefusedError):
         await bench.look()
     assert weights(bench.world) == {bench.world.revision("1"): 100}

@@ -82,6 +82,7 @@ async def test_the_daemon_ends_at_once_and_takes_the_route_only_with_the_resourc
         await asyncio.sleep(0)
     assert not task.done()
     stopped.stop(reason)
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
     await task
     assert len(world.store.of_kind("HTTPRoute")) == routes
 
@@ -150,6 +151,7 @@ async def test_the_first_look_waits_for_the_finalizer(handlers: Handlers) -> Non
     await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
     await looked.wait()
     stopped.stop(kopf.DaemonStoppingReason.OPERATOR_EXITING)
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
     await task
 
 

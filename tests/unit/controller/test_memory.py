@@ -139,3 +139,48 @@ def test_a_status_that_was_never_stored_is_not_told() -> None:
     memory.tries(counted(STATUS, 9), (), NOW)
     memory.current(STATUS.model_copy(update={"message": "somebody else wrote this"}).to_kubernetes())
     assert memory.stored == []
+
+
+def test_what_is_idle_is_let_go_and_read_again() -> None:
+    memory = written()
+    memory.frozen["a"] = {"spec": {}}
+    memory.rest()
+    assert (memory.status, memory.written, memory.frozen) == (None, None, {})
+    assert memory.current(STATUS.to_kubernetes()) == memory.written == STATUS
+    assert not memory.worth_writing(STATUS, NOW)
+
+
+def test_words_that_are_still_to_be_written_are_not_let_go() -> None:
+    memory = written()
+    memory.status = counted(STATUS, 9)
+    memory.rest()
+    assert memory.owed(NOW) == CHECKPOINT.total_seconds()
+    assert memory.current(STATUS.to_kubernetes()) == counted(STATUS, 9)
+
+
+def test_who_rests_knows_that_the_last_rollout_was_told_until_somebody_else_writes() -> None:
+    memory = written()
+    memory.caught_up = True
+    memory.rest()
+    memory.current(STATUS.to_kubernetes())
+    assert memory.caught_up
+    memory.current(counted(STATUS, 9).to_kubernetes())
+    assert not memory.caught_up
+
+
+def test_who_has_just_begun_reads_in_the_books_that_an_object_is_as_he_would_apply_it() -> None:
+    fields = {"f:metadata": {"f:labels": {"f:a": {}}}, "f:spec": {"f:replicas": {}}}
+    books = [{"manager": "sluice", "operation": "Apply", "fieldsV1": fields}]
+    memory, manifest = Memory(), MANIFEST | {"kind": "Deployment"}
+    assert memory.is_applied(KEY, manifest, live("7", managedFields=books))
+    assert KEY in memory.applied
+    assert not Memory().is_applied(KEY, manifest | {"spec": {"replicas": 2}}, live("7", managedFields=books))
+
+
+def test_a_route_with_a_field_that_somebody_added_is_not_as_it_should_be() -> None:
+    books = [{"manager": "sluice", "operation": "Apply", "fieldsV1": {"f:spec": {"f:rules": {}}}}]
+    route: dict[str, Any] = {"kind": "HTTPRoute", "metadata": {"name": "m"}, "spec": {"rules": []}}
+    found = route | {"metadata": {"resourceVersion": "7", "managedFields": books}}
+    added = found | {"spec": {"rules": [], "hostnames": ["only.example"]}}
+    assert Memory().is_applied(("HTTPRoute", "m"), route, found)
+    assert not Memory().is_applied(("HTTPRoute", "m"), route, added)

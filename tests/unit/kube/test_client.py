@@ -12,9 +12,18 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
-from sluice.kube.api import DEPLOYMENTS, EVENTS, MODEL_DEPLOYMENTS, PODS
+from sluice.kube.api import DEPLOYMENTS, EVENTS, LEASES, MODEL_DEPLOYMENTS, PODS, RECORDS
 from sluice.kube.client import Kube
-from sluice.kube.errors import ConflictError, ForbiddenError, KubeError, NotFoundError, RefusedError, UnavailableError
+from sluice.kube.errors import (
+    ConflictError,
+    ForbiddenError,
+    KubeError,
+    NotFoundError,
+    RefusedError,
+    TooNewError,
+    UnavailableError,
+)
+from sluice.kube.horizon import Horizon
 
 MANIFEST = {"kind": "Deployment", "metadata": {"name": "d", "namespace": "n", "resourceVersion": "7"}}
 ROOT = "/apis/apps/v1/namespaces/n/deployments"
@@ -120,7 +129,7 @@ async def test_replace_bears_the_version_it_must_meet(server: Both) -> None:
     [
         (400, RefusedError), (401, RefusedError), (403, ForbiddenError), (404, NotFoundError), (409, ConflictError),
         (413, RefusedError), (422, RefusedError), (429, UnavailableError), (500, UnavailableError),
-        (503, UnavailableError), (504, UnavailableError),
+        (503, UnavailableError), (504, TooNewError),
     ],
 )  # fmt: skip
 async def test_errors_are_told_apart(server: Both, status: int, error: type[KubeError]) -> None:
@@ -195,6 +204,74 @@ async def test_pages_are_asked_for_one_after_the_other_in_all_namespaces() -> No
     await runner.cleanup()
     assert found == [["/apis/sluice.dev/v1alpha1/modeldeployments"]] * 2
     assert asked == [{"limit": "2"}, {"limit": "2", "continue": "more"}]
+
+
+CONSISTENT = {"labelSelector": "a=b"}
+CACHED = {"labelSelector": "a=b", "resourceVersion": "7", "resourceVersionMatch": "NotOlderThan"}
+
+
+def seeing(server: Both) -> Kube:
+    return Kube(server[1]._client, horizon=Horizon())
+
+
+async def test_what_was_seen_once_is_read_from_the_cache_and_never_older(server: Both) -> None:
+    kube = seeing(server)
+    server[0].body = json.dumps({"items": [MANIFEST, {"metadata": {"resourceVersion": "5"}}, {"metadata": {}}]})
+    await kube.list(DEPLOYMENTS, "n", "a=b")
+    await kube.list(DEPLOYMENTS, "n", "a=b")
+    await kube.list(PODS, "n", "a=b")
+    assert [request[2] for request in server[0].requests] == [CONSISTENT, CACHED, CONSISTENT]
+    server[0].body = json.dumps(MANIFEST)
+    await kube.get(DEPLOYMENTS, "n", "d")
+    assert server[0].last[2] == {"resourceVersion": "7"}
+
+
+@pytest.mark.parametrize("write", ["apply", "replace"])
+async def test_our_own_writes_are_seen(server: Both, write: str) -> None:
+    kube = seeing(server)
+    server[0].body = json.dumps(MANIFEST | {"items": []})
+    await getattr(kube, write)(DEPLOYMENTS, MANIFEST)
+    await kube.list(DEPLOYMENTS, "n", "a=b")
+    assert server[0].last[2] == CACHED
+
+
+async def test_what_decisions_are_built_on_is_never_read_from_a_cache(server: Both) -> None:
+    kube = seeing(server)
+    server[0].body = json.dumps(MANIFEST)
+    for resource in (MODEL_DEPLOYMENTS, RECORDS, LEASES):
+        await kube.apply(resource, MANIFEST)
+        await kube.get(resource, "n", "d")
+        assert server[0].last[2] == {}
+
+
+async def test_that_something_is_missing_is_never_believed_of_a_cache(server: Both) -> None:
+    kube = seeing(server)
+    server[0].body = json.dumps(MANIFEST)
+    await kube.apply(DEPLOYMENTS, MANIFEST)
+    server[0].status = 404
+    assert await kube.get(DEPLOYMENTS, "n", "d") is None
+    assert [request[2] for request in server[0].requests[1:]] == [{"resourceVersion": "7"}, {}]
+
+
+@pytest.mark.parametrize("version", ["", "abc", "7.5", None])
+async def test_a_version_that_is_no_number_is_of_no_use(server: Both, version: str | None) -> None:
+    kube = seeing(server)
+    server[0].body = json.dumps({"metadata": {"resourceVersion": version}, "items": []})
+    await kube.apply(DEPLOYMENTS, MANIFEST)
+    await kube.list(DEPLOYMENTS, "n", "a=b")
+    assert server[0].last[2] == CONSISTENT
+
+
+async def test_a_cache_that_has_not_got_there_is_passed_by(server: Both) -> None:
+    kube = seeing(server)
+    server[0].body = json.dumps(MANIFEST)
+    await kube.apply(DEPLOYMENTS, MANIFEST)
+    server[0].status = 504
+    for read in (kube.get(DEPLOYMENTS, "n", "d"), kube.list(DEPLOYMENTS, "n", "a=b")):
+        with pytest.raises(UnavailableError):
+            await read
+    queries = [request[2] for request in server[0].requests[1:]]
+    assert queries == [{"resourceVersion": "7"}, {}, CACHED, CONSISTENT]
 
 
 async def test_how_long_an_overloaded_server_wants_to_be_left_alone_is_heard(server: Both) -> None:

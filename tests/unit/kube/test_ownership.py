@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sluice.kube.ownership import taken
+import pytest
+from sluice.kube.ownership import holds, taken
 
 ROUTE: dict[str, Any] = {
     "spec": {"rules": [{"backendRefs": [{"name": "a", "weight": 80}, {"name": "b", "weight": 20}]}]}
@@ -84,3 +85,60 @@ def test_an_object_without_books_and_long_values() -> None:
     found = live({"rules": ["x" * 100]}, entry("vi", {"f:spec": {"f:rules": {}}}))
     (said,) = told(ROUTE, found)
     assert len(said) < 150
+
+
+APPLIED: dict[str, Any] = {
+    "f:metadata": {"f:labels": {"f:sluice.dev/revision": {}}},
+    "f:spec": {
+        "f:replicas": {},
+        "f:template": {"f:spec": {"f:containers": {'k:{"name":"server"}': {".": {}, "f:name": {}, "f:image": {}}}}},
+    },
+}
+
+
+def applied(spec: dict[str, Any], fields: dict[str, Any] = APPLIED, revision: str = "a") -> dict[str, Any]:
+    mine = entry("sluice", fields) | {"operation": "Apply"}
+    return live(spec, mine, labels={"sluice.dev/revision": revision})
+
+
+def with_image(image: str, **more: Any) -> dict[str, Any]:
+    containers = [{"name": "server", "image": image, "imagePullPolicy": "Always"}]
+    return {"replicas": 2, "template": {"spec": {"containers": containers}}} | more
+
+
+def test_what_was_applied_and_not_touched_holds_whatever_the_server_has_filled_in() -> None:
+    assert holds(applied(with_image("server:1", strategy={})), WORKLOAD)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        applied(with_image("server:2")),
+        applied(with_image("server:1") | {"replicas": 3}),
+        applied(with_image("server:1"), revision="b"),
+        applied({"replicas": 2, "template": {"spec": {"containers": []}}}),
+        live(with_image("server:1"), labels={"sluice.dev/revision": "a"}),
+        {"metadata": {}},
+    ],
+)
+def test_a_value_that_differs_or_an_object_without_books_does_not_hold(found: dict[str, Any]) -> None:
+    assert not holds(found, WORKLOAD)
+
+
+def test_a_field_that_was_applied_once_and_is_wanted_no_more_does_not_hold() -> None:
+    more = APPLIED | {"f:spec": APPLIED["f:spec"] | {"f:paused": {}}}
+    assert not holds(applied(with_image("server:1", paused=True), more), WORKLOAD)
+
+
+def test_a_field_that_is_not_ours_yet_does_not_hold() -> None:
+    fewer = APPLIED | {"f:spec": {"f:template": APPLIED["f:spec"]["f:template"]}}
+    assert not holds(applied(with_image("server:1"), fewer), WORKLOAD)
+
+
+def test_a_list_that_is_owned_as_one_holds_with_defaults_and_not_with_another_element() -> None:
+    whole: dict[str, Any] = {"f:spec": {"f:rules": {}}}
+    backends = [{"name": "a", "weight": 80, "kind": "Service"}, {"name": "b", "weight": 20}]
+    mine = entry("sluice", whole) | {"operation": "Apply"}
+    desired = ROUTE | {"metadata": {"name": "birds"}}
+    assert holds(live({"rules": [{"backendRefs": backends}]}, mine), desired)
+    assert not holds(live({"rules": [{"backendRefs": [*backends, {"name": "c"}]}]}, mine), desired)

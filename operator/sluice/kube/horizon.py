@@ -1,0 +1,46 @@
+"""Which state of the cluster is known: what is read from a cache may not be older than that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.kube.api import (
+    CONTROLLER_REVISIONS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    GATEWAYS,
+    PODS,
+    ROUTES,
+    SERVICES,
+    Resource,
+)
+
+# What follows from a ModelDeployment. The ModelDeployment itself, its record and the Lease are read from the store.
+CACHED = (CONTROLLER_REVISIONS, DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES)
+
+
+@dataclass
+class Horizon:
+    """The newest version of each kind of objects that has been seen, in an event, an answer or a write of our own.
+
+    A read without a version makes the API server ask etcd for it, a list by labels for all objects of the namespace.
+    One that may be as old as a version is answered from the API server's watch cache, once that has got there: so we
+    never see less than we have seen before, whichever API server answers. Versions of one kind are ordered as numbers
+    (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions); one that is no number is of no
+    use.
+    """
+
+    _newest: dict[str, int] = field(default_factory=dict)
+
+    def saw(self, plural: str, meta: Mapping[str, Any]) -> None:
+        """Note the version of an object, by its metadata."""
+        version = str(meta.get("resourceVersion", ""))
+        if version.isdecimal():
+            self._newest[plural] = max(self._newest.get(plural, 0), int(version))
+
+    def of(self, resource: Resource) -> str | None:
+        """Return how old a read of these objects may be; None: it may not be old at all."""
+        newest = self._newest.get(resource.plural)
+        return None if newest is None or resource not in CACHED else str(newest)
