@@ -69,7 +69,7 @@ class SimulatedApi(KubeApi):
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         await self._my_turn()
-        found = self._cached(resource).get(resource, namespace, name) or self.world.store.get(resource, namespace, name)
+        found = self._cached(resource).get(resource, namespace, name)
         return self._saw(resource, found) if found else None
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
@@ -81,7 +81,7 @@ class SimulatedApi(KubeApi):
     def _cached(self, resource: Resource) -> Store:
         """What a read of these objects is answered from: the cache, unless more is known already."""
         since = self.horizon.of(resource)
-        return self.world.cached(int(since)) if since else self.world.store
+        return self.world.store if since is None else self.world.cached(int(since))
 
     def _saw(self, resource: Resource, found: Manifest) -> Manifest:
         self.horizon.saw(resource.plural, found["metadata"])

@@ -66,26 +66,18 @@ class Kube(KubeApi):
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """Return an object, None when it is not there."""
-        path = resource.path(namespace, name)
-        if since := self._since(resource):
-            try:
-                return self._saw(resource, await self._request("GET", path, {"resourceVersion": since}))
-            except (NotFoundError, TooNewError):
-                pass  # it may just have been made: that a thing is missing is never believed of a cache
+        since = self._since(resource)
         try:
-            return self._saw(resource, await self._request("GET", path))
+            found = await self._read(resource.path(namespace, name), {}, {"resourceVersion": since} if since else {})
+            return self._saw(resource, found)
         except NotFoundError:
             return None
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
         """Return the objects of a namespace that a label selector picks."""
-        query = {"labelSelector": labels}
-        if since := self._since(resource):
-            query |= {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"}
-        try:
-            answer = await self._request("GET", resource.path(namespace), query)
-        except TooNewError:
-            answer = await self._request("GET", resource.path(namespace), {"labelSelector": labels})
+        since = self._since(resource)
+        cached = {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"} if since else {}
+        answer = await self._read(resource.path(namespace), {"labelSelector": labels}, cached)
         items: list[Manifest] = answer["items"]
         return [self._saw(resource, item) for item in items]
 
@@ -134,6 +126,12 @@ class Kube(KubeApi):
         path = resource.path(meta["namespace"], meta["name"]) + subresource
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return self._saw(resource, await self._request("PATCH", path, query, manifest, APPLY))
+
+    async def _read(self, path: str, query: dict[str, str], cached: dict[str, str]) -> Manifest:
+        try:
+            return await self._request("GET", path, query | cached)
+        except TooNewError:
+            return await self._request("GET", path, query)
 
     def _since(self, resource: Resource) -> str | None:
         return self._horizon.of(resource) if self._horizon else None

@@ -6,19 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.kube.api import (
-    CONTROLLER_REVISIONS,
-    DEPLOYMENTS,
-    ENDPOINT_SLICES,
-    GATEWAYS,
-    PODS,
-    ROUTES,
-    SERVICES,
-    Resource,
-)
+from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, Resource
 
-# What follows from a ModelDeployment. The ModelDeployment itself, its record and the Lease are read from the store.
-CACHED = (CONTROLLER_REVISIONS, DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES)
+# What follows from a ModelDeployment. The ModelDeployment itself, its record and its templates, which are written once
+# and must not be written again, are read from the store.
+CACHED = (DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES)
 
 
 @dataclass
@@ -42,5 +34,4 @@ class Horizon:
 
     def of(self, resource: Resource) -> str | None:
         """Return how old a read of these objects may be; None: it may not be old at all."""
-        newest = self._newest.get(resource.plural)
-        return None if newest is None or resource not in CACHED else str(newest)
+        return str(self._newest.get(resource.plural, 0)) if resource in CACHED else None
