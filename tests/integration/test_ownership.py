@@ -111,7 +111,7 @@ def frozen(namespace: str) -> dict[str, Any]:
     """A Deployment as the controller makes it."""
     revision = Revision(name="a", model_name="birds", model_version="1", digest=f"sha256:{1:064x}", image="server:1")
     server = Server.model_validate(
-        {"resources": {"requests": {"cpu": "1000m", "memory": "1Gi"}}, "env": [{"name": "A", "value": "1"}]}
+        {"resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}, "env": [{"name": "A", "value": "1"}]}
     )
     template = pod_template(name="birds", revision=revision, server=server, tracking_uri="http://mlflow")
     return without_owner(

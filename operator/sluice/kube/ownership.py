@@ -16,6 +16,7 @@ from sluice.resources.differences import differences
 from sluice.resources.naming import FIELD_MANAGER
 
 _MISSING = object()
+_ZERO: tuple[Any, ...] = (0, False, "")
 _META = ("labels", "annotations", "ownerReferences", "finalizers")
 _LONGEST = 40
 
@@ -90,7 +91,9 @@ def _holds(ours: Mapping[str, Any], wanted: Any, live: Any) -> bool:
 
 def _held(key: str, ours: Mapping[str, Any], wanted: Any, live: Any) -> bool:
     value, found = _step(key, wanted), _step(key, live)
-    return value is not _MISSING and found is not _MISSING and _holds(ours, value, found)
+    if found is _MISSING:
+        return value in _ZERO  # the API server leaves out a zero; had somebody taken it out, it would not be ours
+    return value is not _MISSING and _holds(ours, value, found)
 
 
 def _same(wanted: Any, live: Any) -> bool:

@@ -125,6 +125,14 @@ def test_a_value_that_differs_or_an_object_without_books_does_not_hold(found: di
     assert not holds(found, WORKLOAD)
 
 
+def test_a_zero_that_the_server_leaves_out_holds() -> None:
+    more = APPLIED | {"f:spec": APPLIED["f:spec"] | {"f:minReadySeconds": {}}}
+    found = applied(with_image("server:1"), more)
+    assert holds(found, WORKLOAD | {"spec": WORKLOAD["spec"] | {"minReadySeconds": 0}})
+    assert not holds(found, WORKLOAD | {"spec": WORKLOAD["spec"] | {"minReadySeconds": 5}})
+    assert not holds(found, WORKLOAD)
+
+
 def test_a_field_that_was_applied_once_and_is_wanted_no_more_does_not_hold() -> None:
     more = APPLIED | {"f:spec": APPLIED["f:spec"] | {"f:paused": {}}}
     assert not holds(applied(with_image("server:1", paused=True), more), WORKLOAD)
