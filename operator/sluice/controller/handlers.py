@@ -20,6 +20,12 @@ from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT
 
 log = logging.getLogger(__name__)
 
+OWNED = (
+    ("apps", "v1", "deployments"),
+    ("", "v1", "pods"),
+    ("", "v1", "services"),
+    ("gateway.networking.k8s.io", "v1", "httproutes"),
+)
 FINALIZER = f"{GROUP}/finalizer"
 FINALIZER_WAITS = 10
 
@@ -88,7 +94,13 @@ class Handlers:
             _strip(event["object"])
 
     async def child_changed(
-        self, namespace: str | None, labels: Any, meta: Any = None, resource: kopf.Resource | None = None, **_: Any
+        self,
+        namespace: str | None,
+        labels: Any,
+        meta: Any = None,
+        resource: kopf.Resource | None = None,
+        event: kopf.RawEvent | None = None,
+        **_: Any,
     ) -> None:
         """Wake the owner of a Deployment, a pod, a Service or a route that others changed."""
         if resource and meta:
@@ -96,6 +108,8 @@ class Handlers:
         owner = labels.get(LABEL_MODEL_DEPLOYMENT)
         if namespace and owner and not self.echoes.is_echo(meta):
             self.wakeups.wake((namespace, owner))
+        if event:
+            _strip(event["object"])
 
     async def deployment_changed(self, uid: str, labels: Any, meta: Any, spec: Any, status: Any, **about: Any) -> None:
         """Wake the owner of a Deployment; without pods its status has nothing to tell but why there are none."""
@@ -109,8 +123,8 @@ class Handlers:
         await self.child_changed(labels=labels, meta=meta, **about)
 
 
-def _strip(body: dict[str, Any]) -> None:
-    """Take out what nobody reads: kopf keeps the object of an event as long as its daemon lives."""
+def _strip(body: Any) -> None:
+    """Take out what nobody reads any more: kopf keeps the object of an event for seconds, or as long as its daemon."""
     body.pop("spec", None)
     body["metadata"].pop("managedFields", None)
     body["status"] = {key: True for key in ("rollout",) if body.get("status", {}).get(key)}
@@ -129,14 +143,9 @@ def register(registry: kopf.OperatorRegistry, handlers: Handlers) -> None:
     kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, id="live", cancellation_backoff=10, cancellation_timeout=15)(
         handlers.live
     )
-    owned = {LABEL_MODEL_DEPLOYMENT: kopf.PRESENT}
-    for group, version, plural, handler in (
-        ("apps", "v1", "deployments", handlers.deployment_changed),
-        ("", "v1", "pods", handlers.child_changed),
-        ("", "v1", "services", handlers.child_changed),
-        ("gateway.networking.k8s.io", "v1", "httproutes", handlers.child_changed),
-    ):
-        kopf.on.event(group, version, plural, registry=registry, labels=owned, id=f"{plural}-changed")(handler)
+    for group, version, plural in OWNED:
+        handler = handlers.deployment_changed if plural == "deployments" else handlers.child_changed
+        kopf.on.event(group, version, plural, registry=registry, id=f"{plural}-changed")(handler)
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -166,6 +175,10 @@ def configure(settings: kopf.OperatorSettings, *, namespaced: bool = False) -> N
     settings.persistence.diffbase_storage = NoDiffs()
     # The daemon of what is deleted takes the route away and ends: kopf waits for that, and not in steps of seconds.
     settings.background.instant_exit_timeout = 10
+    for owned in OWNED:  # of all pods of a cluster only ours are sent to us
+        settings.watching.label_selectors[owned] = LABEL_MODEL_DEPLOYMENT
+    settings.watching.chunk_size = 100  # a thousand objects as Python has them are a hundred megabytes
+    settings.queueing.idle_timeout = 1.0
     settings.watching.connect_timeout = 10
     settings.watching.client_timeout = 300
     settings.watching.server_timeout = 240

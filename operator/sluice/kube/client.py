@@ -34,7 +34,7 @@ async def connect() -> ApiClient:
         await config.load_kube_config(
             config_file=os.environ.get("KUBECONFIG") or "~/.kube/config", client_configuration=configuration
         )
-    configuration.connection_pool_maxsize = 50
+    configuration.connection_pool_maxsize = 20  # each takes a quarter of a megabyte
     # Otherwise every request looks for a ~/.netrc, in a thread of its own.
     configuration.client_session_kwargs = {"trust_env": False}
     return ApiClient(configuration)
