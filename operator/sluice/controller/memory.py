@@ -132,7 +132,10 @@ class Memory:
         self.tried = None
 
     def rest(self) -> None:
-        """Let go what can be read again: most ModelDeployments are idle, and look rarely."""
+        """Let go what can be read again: most ModelDeployments are idle, and look rarely.
+
+        Evidence that is not stored yet is counted again, from where the stored cursors stand.
+        """
         if self.status == self.written and not (self.tried or self.stored):
             self.status = self.written = self.kept = None
             self.frozen.clear()

@@ -20,6 +20,9 @@ from sluice.kube.errors import NotFoundError
 from sluice.kube.observe import World, observe, read_wish
 from sluice.kube.ownership import writer
 
+# Who need not look for so long keeps nothing in mind that can be read again.
+REST_SECONDS = 30.0
+
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
 
 
@@ -66,7 +69,7 @@ class Reconciler:
         plan = decide(target.spec, status, record, seen, now)
         await self.applier(target, plan, memory, world.objects, now)
         wait = min(plan.requeue_after, memory.owed(now))
-        if plan.status.rollout is None:
+        if wait >= REST_SECONDS:
             memory.rest()
         return wait
 

@@ -39,8 +39,9 @@ class Records:
             raw = await self.api.get(RECORDS, namespace, status.record)
             record = RolloutRecord.model_validate(raw) if raw else None
             memory.kept = Kept(status.record, record, raw["metadata"]["resourceVersion"] if raw else None, now)
+            last = None if memory.caught_up else _last(record, status)
             memory.caught_up = True
-            if last := _last(record, status):
+            if last:
                 memory.untold.append((_event(last), last.at))
         return memory.kept.record if status.rollout else None
 
