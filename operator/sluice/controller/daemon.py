@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
@@ -30,6 +30,8 @@ MOST_RETRY_AFTER_SECONDS = 30.0
 # After a start all ModelDeployments want their first look at once: so many get it at the same time. More would only
 # wait for each other's requests, until these time out.
 FIRST_LOOKS = 8
+# Those in mid-rollout stand in a line of their own.
+FIRST_URGENT_LOOKS = 16
 
 
 # Looks once; returns the seconds until the next look, None when the object is being deleted. A Reconciler is one.
@@ -52,6 +54,7 @@ class Daemon:
     wakeups: Wakeups
     observer: Observer = NOBODY
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FIRST_LOOKS))
+    urgent_turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FIRST_URGENT_LOOKS))
 
     async def run(self, namespace: str, name: str, stopped: Stopped, *, urgent: bool = True) -> None:
         """Look until stopped; an error is told and tried again, ever more slowly.
@@ -60,17 +63,18 @@ class Daemon:
             namespace: of the ModelDeployment.
             name: of the ModelDeployment.
             stopped: set when it is to end.
-            urgent: a rollout is going on: the first look waits for no turn.
+            urgent: a rollout is going on: the first look does not wait for those of others.
         """
-        key, memory, failures, waits = (namespace, name), Memory(), 0, not urgent
+        key, memory, failures = (namespace, name), Memory(), 0
+        turn: AbstractAsyncContextManager[None] = self.urgent_turns if urgent else self.turns
         this = about(namespace, name)
         self.wakeups.add(key)
         while not stopped:
             least = 0.0
             try:
-                async with self.turns if waits else nullcontext():
+                async with turn:
                     wait = await self._look(namespace, name, memory)
-                failures, waits = 0, False
+                failures, turn = 0, nullcontext()
                 if wait is None:
                     await self.clean_up(namespace, name)
                     return

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import ValidationError
 from sluice.api.spec import parse_spec
-from sluice.controller.daemon import BACKOFF_SECONDS, CONFLICT_SECONDS, FIRST_LOOKS, INVALID_SECONDS, Daemon
+from sluice.controller.daemon import (
+    BACKOFF_SECONDS,
+    CONFLICT_SECONDS,
+    FIRST_LOOKS,
+    FIRST_URGENT_LOOKS,
+    INVALID_SECONDS,
+    Daemon,
+)
 from sluice.controller.memory import Memory
 from sluice.controller.wakeups import Key, Wakeups
 from sluice.kube.errors import ConflictError, KubeError, NotFoundError, RefusedError, UnavailableError
@@ -127,7 +134,7 @@ async def test_an_overloaded_api_server_is_left_alone_as_long_as_it_asks_for_but
     assert await waits(told_to_wait(3), told_to_wait(0), told_to_wait(86400)) == [3, BACKOFF_SECONDS[1], 30]
 
 
-async def test_first_looks_wait_for_their_turn_unless_a_rollout_is_going_on() -> None:
+async def test_first_looks_wait_for_their_turn_and_rollouts_only_for_each_other() -> None:
     release, at_work = asyncio.Event(), set()
 
     async def look(namespace: str, name: str, memory: Memory) -> float:
@@ -138,14 +145,15 @@ async def test_first_looks_wait_for_their_turn_unless_a_rollout_is_going_on() ->
     daemon = Daemon(look, SimulatedApi(World(), Invariants()), Wakeups())
     names = [f"m-{number}" for number in range(FIRST_LOOKS + 5)]
     tasks = [asyncio.create_task(daemon.run(NAMESPACE, name, Stop(), urgent=False)) for name in names]
-    tasks.append(asyncio.create_task(daemon.run(NAMESPACE, "rollout", Stop(), urgent=True)))
+    rollouts = [f"r-{number}" for number in range(FIRST_URGENT_LOOKS + 5)]
+    tasks.extend(asyncio.create_task(daemon.run(NAMESPACE, name, Stop(), urgent=True)) for name in rollouts)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert at_work == {*names[:FIRST_LOOKS], "rollout"}
+    assert at_work == {*names[:FIRST_LOOKS], *rollouts[:FIRST_URGENT_LOOKS]}
     release.set()
     for _ in range(20):
         await asyncio.sleep(0)
-    assert at_work == {*names, "rollout"}
+    assert at_work == {*names, *rollouts}
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
