@@ -48,11 +48,10 @@ async def observe(
     if is_new:
         return World({}, None, None, await gateway_problem(api, namespace, spec.traffic), {})
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
-    deployments, services, pods, slices, routes, problem = await asyncio.gather(
+    deployments, services, (pods, slices), routes, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
         api.list(SERVICES, namespace, mine),
-        api.list(PODS, namespace, mine),
-        api.list(ENDPOINT_SLICES, namespace, mine),
+        read_pods(api, namespace, mine),
         read_routes(api, namespace, (name, preview_name(name)) if previewed else (name,)),
         gateway_problem(api, namespace, spec.traffic),
     )
@@ -67,6 +66,12 @@ async def observe(
         gateway_problem=problem,
         objects=objects,
     )
+
+
+async def read_pods(api: KubeApi, namespace: str, labels: str) -> tuple[list[Manifest], list[Manifest]]:
+    """Return pods, and the endpoints of Services; without pods there are none worth asking for."""
+    pods = await api.list(PODS, namespace, labels)
+    return pods, await api.list(ENDPOINT_SLICES, namespace, labels) if pods else []
 
 
 async def read_routes(api: KubeApi, namespace: str, names: Iterable[str]) -> dict[str, Manifest]:
