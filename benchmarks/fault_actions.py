@@ -35,6 +35,7 @@ class Life:
     stage: Stage
     subject: Subject
     wanted: int = GOOD[0]
+    rollouts: int = 0  # when the schedule began
     aborted: bool = False
 
     def candidates(self) -> str:

@@ -58,6 +58,7 @@ def live_through(life: Life, seed: int) -> Record:
     before = stable(subject.status())
     good = rng.random() < 0.7
     life.wanted, life.aborted = (next(v for v in GOOD if v != before) if good else rng.choice(BAD)), False
+    life.rollouts = subject.status()["rollouts"]
     faults = rng.sample(FAULTS, rng.randint(1, 3))
     moments = sorted(rng.uniform(0, SPAN_SECONDS) for _ in faults)
     record = Record(seed, f"{life.wanted} over {before}", [])
@@ -66,6 +67,7 @@ def live_through(life: Life, seed: int) -> Record:
     with Load(f"{life.stage.stack.gateway_url}/{subject.namespace}/invocations", rows, RATE) as load:
         began = time.monotonic()
         set_alias(life.stage.stack, subject.alias, life.wanted)
+        begin(life)
         windows = []
         for moment, fault in zip(moments, faults, strict=True):
             watch(life, record, began + moment)
@@ -86,6 +88,26 @@ def live_through(life: Life, seed: int) -> Record:
     return record
 
 
+def begin(life: Life) -> None:
+    """Wait until the rollout has begun; a version that an earlier schedule has rejected is asked for again."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        with suppress(StackError):  # another lane may have taken the API server down
+            status = life.subject.status()
+            if begun(status, life):
+                return
+            for rejected in status.get("rejected", ()):
+                if int(rejected["revision"]["modelVersion"]) == life.wanted:
+                    retry = f"sluice.dev/retry={rejected['revision']['name']}"
+                    life.subject.kubectl("annotate", "md", life.subject.name, retry, "--overwrite")
+        time.sleep(1)
+
+
+def begun(status: Status, life: Life) -> bool:
+    """Whether this schedule's rollout has begun."""
+    return bool(status["rollouts"] > life.rollouts)
+
+
 def happen(life: Life, fault: Fault, rng: random.Random) -> tuple[float, float]:
     """Let a fault happen; return from when to when requests may fail for it."""
     began = time.monotonic()
@@ -94,7 +116,7 @@ def happen(life: Life, fault: Fault, rng: random.Random) -> tuple[float, float]:
             fault.act(life, rng)
             life.stage.happened.append((began, time.monotonic(), fault.name))
     else:
-        with suppress(StackError):  # the API server may be down: then this fault did not happen
+        with suppress(StackError, OSError):  # the API server or MLflow may be down: then this fault did not happen
             fault.act(life, rng)
     return (began, time.monotonic() + fault.owed) if fault.owed else (0.0, 0.0)
 
@@ -120,6 +142,8 @@ def over(life: Life) -> bool:
 
 def ending(life: Life, status: Status) -> str:
     """Say how a rollout has ended, empty while it has not."""
+    if not begun(status, life):
+        return ""
     if candidate(status):
         return "held, and says why" if status.get("verdict") == "Inconclusive" and status.get("message") else ""
     if stable(status) == life.wanted:
