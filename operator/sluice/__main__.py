@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -29,10 +30,14 @@ from sluice.kube.client import Kube, connect
 from sluice.kube.fence import Fence
 from sluice.kube.horizon import Horizon
 from sluice.kube.lease import Election
+from sluice.notify.channels import Channels
+from sluice.notify.notices import Notices, nobody
 from sluice.registry.mlflow import MlflowRegistry
 from sluice.registry.watch import RegistryWatch
 from sluice.settings import Settings
 from sluice.sources.pods import scrape
+
+log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 3.0
 RELEASE_SECONDS = 5.0
@@ -65,22 +70,40 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
         mlflow = MlflowRegistry(session, settings.mlflow_tracking_uri)
         watch = RegistryWatch(Counted(mlflow, metrics), interval=settings.registry_poll_seconds)
         records = Records(fence, settings.record_history)
+        notices = notifying(settings, metrics)
         reconciler = Reconciler(
             api=fence,
             registry=watch,
             scrape=lambda pods: scrape(session, pods, settings.scrape_timeout_seconds),
-            applier=Applier(fence, settings.mlflow_tracking_uri, records, fence.guards(mlflow.set_alias), metrics),
+            applier=Applier(
+                fence,
+                settings.mlflow_tracking_uri,
+                records,
+                fence.guards(mlflow.set_alias),
+                metrics,
+                notices.tell if notices else nobody,
+            ),
             server_image=settings.server_image,
             clock=clock,
             records=records,
         )
         handlers = Handlers(Daemon(reconciler, fence, wakeups, metrics), watch, wakeups, echoes, horizon)
         try:
-            await work.start(handlers, lambda: own_signals(stop), settings.namespaces)
+            await work.start(handlers, lambda: own_signals(stop), settings.namespaces, notices)
             await first(work.ended(), stop.wait())
         finally:
             await fence.close(DRAIN_SECONDS)
             await leadership.release(RELEASE_SECONDS)
+
+
+def notifying(settings: Settings, metrics: Metrics) -> Notices | None:
+    """Return who notifies people, if anybody is to be notified; what is wrong with the channels is told now."""
+    if settings.notify_urls is None:
+        return None
+    channels = Channels(settings.notify_urls)
+    for problem in channels.problems():
+        log.error("nobody is notified there: %s", problem)
+    return Notices(channels, metrics.noticed, settings.notify_left_out)
 
 
 def own_signals(stop: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -17,7 +18,7 @@ class Scope(BaseSettings):
         default=(), description="Which to watch, separated by commas; none means all of the cluster."
     )
 
-    @field_validator("namespaces", mode="before")
+    @field_validator("namespaces", "notify_left_out", mode="before", check_fields=False)
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -35,3 +36,7 @@ class Settings(Scope):
     lease_namespace: str = Field(default="default", description="Where the operator itself runs.")
     lease_name: str = Field(default="sluice", description="Operators with the same Lease have one leader.")
     log_level: str = "INFO"
+    notify_urls: Path | None = Field(default=None, description="A file with one Apprise URL a line.")
+    notify_left_out: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("StepCompleted", "WeightSet"), description="Reasons of events of which nobody is notified."
+    )

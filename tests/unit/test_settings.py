@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sluice.settings import Scope
+from sluice.settings import Scope, Settings
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,14 @@ def test_namespaces_are_separated_by_commas(
 def test_without_any_it_is_the_whole_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLUICE_NAMESPACES", raising=False)
     assert Scope().namespaces == ()
+
+
+def test_the_reasons_of_which_nobody_is_notified_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_MLFLOW_TRACKING_URI", "http://mlflow")
+    monkeypatch.setenv("SLUICE_SERVER_IMAGE", "server:1")
+    assert Settings().notify_urls is None
+    assert "WeightSet" in Settings().notify_left_out
+    monkeypatch.setenv("SLUICE_NOTIFY_LEFT_OUT", "Repaired, Resumed")
+    assert Settings().notify_left_out == ("Repaired", "Resumed")
+    monkeypatch.setenv("SLUICE_NOTIFY_LEFT_OUT", "")
+    assert Settings().notify_left_out == ()

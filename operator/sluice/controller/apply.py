@@ -30,6 +30,7 @@ from sluice.kube.api import (
 )
 from sluice.kube.errors import ConflictError, KubeError, RefusedError
 from sluice.logs import about
+from sluice.notify.notices import Tell, nobody
 from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, preview_name, selector
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
@@ -75,6 +76,7 @@ class Applier:
     records: Records
     set_alias: SetAlias
     observer: Observer = NOBODY
+    tell: Tell = nobody
 
     async def __call__(
         self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest], now: datetime
@@ -266,6 +268,7 @@ class Applier:
             event, at = memory.untold[0]
             try:
                 await self.api.create(EVENTS, event_object(target, event, at))
+                self.tell(target.namespace, target.name, event)
             except ConflictError:
                 log.debug("event %s was told before", event.reason, extra=target.about)
             except RefusedError as error:

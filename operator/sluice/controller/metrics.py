@@ -73,6 +73,9 @@ class Metrics(Observer):
             "sluice_registry_poll_errors", "Answers of the model registry that name no version.", ("reason",),
             registry=self.registry,
         )  # fmt: skip
+        self._notices = Counter(
+            "sluice_notices", "Notices to people, by what came of them.", ("outcome",), registry=self.registry
+        )
         leader = Gauge("sluice_leader", "1 on the operator that leads.", registry=self.registry)
         leader.set_function(lambda: float(leads()))
 
@@ -99,6 +102,10 @@ class Metrics(Observer):
     def gone(self, namespace: str, name: str) -> None:
         """Forget a ModelDeployment."""
         self._rollouts.going_on.pop((namespace, name), None)
+
+    def noticed(self, outcome: str) -> None:
+        """Count a notice that was sent, failed or dropped."""
+        self._notices.labels(outcome).inc()
 
     def unresolved(self, reason: str) -> None:
         """Count an answer of the model registry that names no version."""

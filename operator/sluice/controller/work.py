@@ -1,4 +1,4 @@
-"""What only the leader does: kopf and the registry's poller, watched over together."""
+"""What only the leader does: kopf, the registry's poller, the sender of notices; watched over together."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import kopf
 
 from sluice.controller.handlers import Handlers, configure, register
+from sluice.notify.notices import Notices
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Work:
-    """Two tasks that never end by themselves; when one does, the work is over."""
+    """Tasks that never end by themselves; when one does, the work is over."""
 
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -26,7 +27,11 @@ class Work:
         return next((f"{task.get_name()} has ended" for task in self._tasks if task.done()), None)
 
     async def start(
-        self, handlers: Handlers, own_signals: Callable[[], None], namespaces: Collection[str] = ()
+        self,
+        handlers: Handlers,
+        own_signals: Callable[[], None],
+        namespaces: Collection[str] = (),
+        notices: Notices | None = None,
     ) -> None:
         """Begin, in some namespaces or in all.
 
@@ -37,6 +42,8 @@ class Work:
         register(registry, handlers)
         configure(settings, namespaced=bool(namespaces))
         self._tasks.append(asyncio.create_task(handlers.watch.run(), name="the registry's poller"))
+        if notices:
+            self._tasks.append(asyncio.create_task(notices.run(), name="the sender of notices"))
         others = asyncio.all_tasks()
         roots = await kopf.spawn_tasks(
             registry=registry, settings=settings, clusterwide=not namespaces, namespaces=namespaces, standalone=True

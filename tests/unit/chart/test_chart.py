@@ -166,3 +166,15 @@ def test_the_release_names_the_objects(helm: str) -> None:
     found = yaml.safe_load_all(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     names = {item["metadata"]["name"] for item in found if item["kind"] != "CustomResourceDefinition"}
     assert all(name == "prod-sluice" or name.startswith("prod-sluice-") for name in names)
+
+
+def test_nobody_is_notified_by_default_and_channels_come_from_a_secret_that_may_be_missing(helm: str) -> None:
+    assert "SLUICE_NOTIFY_URLS" not in environment(helm)
+    chosen = ("--set", "notifications.secretName=chat", "--set", "notifications.leaveOut={Repaired}")
+    assert environment(helm, *chosen)["SLUICE_NOTIFY_URLS"] == "/etc/sluice/notifications/urls"
+    assert environment(helm, *chosen)["SLUICE_NOTIFY_LEFT_OUT"] == "Repaired"
+    spec = pod(helm, *chosen)["spec"]
+    (volume,) = (volume for volume in spec["volumes"] if volume["name"] == "notifications")
+    assert volume["secret"] == {"secretName": "chat", "optional": True, "items": [{"key": "urls", "path": "urls"}]}
+    (mount,) = (one for one in spec["containers"][0]["volumeMounts"] if one["name"] == "notifications")
+    assert mount == {"name": "notifications", "mountPath": "/etc/sluice/notifications", "readOnly": True}

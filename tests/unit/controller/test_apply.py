@@ -14,6 +14,7 @@ from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
+from sluice.core.plan import Event
 from sluice.kube.api import Manifest, Resource
 from sluice.kube.errors import KubeError, NotFoundError, RefusedError, UnavailableError
 
@@ -60,6 +61,7 @@ class Bench:
     api: FailingApi
     memory: Memory = field(default_factory=Memory)
     observer: Observer = NOBODY
+    notices: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def look(self) -> float | None:
         async def scrape(pods: Any) -> Scrape:
@@ -69,10 +71,13 @@ class Bench:
         records = Records(self.api)
         reconcile = Reconciler(
             api=self.api, registry=Resolver(self.world), scrape=scrape, records=records,
-            applier=Applier(self.api, "http://mlflow", records, nobody_sets, self.observer),
+            applier=Applier(self.api, "http://mlflow", records, nobody_sets, self.observer, self.notice),
             server_image="server:1", clock=lambda: self.world.now,
         )  # fmt: skip
         return await reconcile(NAMESPACE, NAME, self.memory)
+
+    def notice(self, namespace: str, name: str, event: Event) -> None:
+        self.notices.append((namespace, name, event.reason))
 
     async def until(self, condition: Callable[[World], bool]) -> None:
         for _ in range(100):
@@ -197,9 +202,20 @@ async def test_events_that_could_not_be_told_are_told_later_once(bench: Bench) -
     assert bench.world.status["rollout"]
     assert bench.told("RolloutStarted") == 0
     bench.api.failing.clear()
+    assert bench.notices == []
     await bench.look()
     await bench.look()
     assert bench.told("RolloutStarted") == 1
+    assert bench.notices == [(NAMESPACE, NAME, "RolloutStarted")]
+
+
+async def test_who_begins_notifies_nobody_again_of_what_was_told(bench: Bench) -> None:
+    bench.world.push("2")
+    await bench.look()
+    told = list(bench.notices)
+    bench.memory = Memory()
+    await bench.look()
+    assert bench.notices == told
 
 
 async def test_events_that_nobody_wants_are_dropped(bench: Bench) -> None:
