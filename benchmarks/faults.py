@@ -84,7 +84,7 @@ def live_through(life: Life, seed: int) -> Record:
         record.broken.append(f"no end: {status.get('message')}")
     if stable(status) == before and not pods <= pods_of(subject, before):
         record.broken.append("pods of stable were started again")
-    judge(record, load.answers, windows)
+    judge(record, load.answers, windows, began)
     return record
 
 
@@ -154,7 +154,7 @@ def ending(life: Life, status: Status) -> str:
     return ""
 
 
-def judge(record: Record, answers: list[Answer], windows: list[tuple[float, float]]) -> None:
+def judge(record: Record, answers: list[Answer], windows: list[tuple[float, float]], began: float) -> None:
     """Tell failed requests that are owed to a fault, or to a bad version, from those that nothing excuses."""
     bad = {str(version) for version in BAD}
     failed = [answer for answer in answers if answer.failed and answer.version not in bad]
@@ -162,7 +162,10 @@ def judge(record: Record, answers: list[Answer], windows: list[tuple[float, floa
     record.requests, record.failed, record.owed = len(answers), len(failed), len(owed)
     if len(failed) > len(owed):
         first = next(answer for answer in failed if answer not in owed)
-        record.broken.append(f"{len(failed) - len(owed)} requests failed, first with {first.status} {first.error}")
+        record.broken.append(
+            f"{len(failed) - len(owed)} requests failed, first one sent after {first.sent - began:.1f} s, "
+            f"{first.status} {first.error} of version {first.version or 'nobody'}"
+        )
 
 
 def pods_of(subject: Subject, version: int) -> set[str]:
@@ -186,6 +189,8 @@ def settle(life: Life, record: Record) -> None:
     set_alias(life.stage.stack, subject.alias, life.wanted)
     subject.patch({"strategy": {"canary": {"steps": STEPS}}})
     subject.until(lambda s: not candidate(s) and s["model"] == f"penguins/{life.wanted}" and rested(s), "it rests")
+    # What is warm would return at once, without a rollout.
+    subject.until(lambda _: len(subject.get("pods")) == len(pods_of(subject, life.wanted)), "nothing else is warm")
     (route,) = subject.get("httproutes")
     backends = route["spec"]["rules"][0]["backendRefs"]
     shares = [backend["weight"] for backend in backends]
