@@ -181,11 +181,9 @@ class Applier:
         """Make sure the revision has its pod template, rendered once by whichever operator saw it first."""
         if revision.name in memory.frozen:
             return
-        name = object_name(target.name, revision.name)
-        frozen = await self.api.get(CONTROLLER_REVISIONS, target.namespace, name)
-        template = frozen_template(frozen) if frozen else None
+        template = await self._frozen(target, revision.name)
         if template is None:
-            running = live.get(("Deployment", name))
+            running = live.get(("Deployment", object_name(target.name, revision.name)))
             template = (running and running["spec"]["template"]) or pod_template(
                 name=target.name, revision=revision, server=target.spec.server, tracking_uri=self.tracking_uri
             )
@@ -195,14 +193,19 @@ class Applier:
             await self.api.apply(CONTROLLER_REVISIONS, manifest)
         memory.frozen[revision.name] = template
 
+    async def _frozen(self, target: Target, revision: str) -> Manifest | None:
+        found = await self.api.get(CONTROLLER_REVISIONS, target.namespace, object_name(target.name, revision))
+        return frozen_template(found) if found else None
+
     async def _run(
         self, target: Target, name: str, replicas: int, memory: Memory, live: Mapping[tuple[str, str], Manifest]
     ) -> None:
         """Apply a revision's Service and Deployment."""
         found = live.get(("Deployment", object_name(target.name, name)))
-        template = memory.frozen.get(name) or (found and found["spec"]["template"])
+        template = memory.frozen.get(name) or await self._frozen(target, name) or (found and found["spec"]["template"])
         if template is None:
             return
+        memory.frozen[name] = template
         manifest = service(name=target.name, namespace=target.namespace, revision_name=name, owner=target.owner)
         await self._apply(manifest, memory, live)
         manifest = deployment(

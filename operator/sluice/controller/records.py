@@ -66,6 +66,7 @@ class Records:
         # Applied from the start: what another kind of write had set, an apply would never take away again.
         stored = await self.api.apply(RECORDS, manifest)
         memory.kept = Kept(entry.name, entry.record, stored["metadata"]["resourceVersion"], now)
+        memory.caught_up = True
 
     async def prune(self, namespace: str, name: str) -> None:
         """Delete the oldest finished records beyond the history."""

@@ -49,6 +49,7 @@ class Work:
             registry=registry, settings=settings, clusterwide=not namespaces, namespaces=namespaces, standalone=True
         )
         own_signals()
+        self._tasks.extend(roots)  # the first of them that ends is kopf's end, though it waits for its daemons then
         self._tasks.append(asyncio.create_task(kopf.run_tasks(roots, ignored=others), name="kopf"))
 
     async def ended(self) -> None:

@@ -68,7 +68,7 @@ class Kube(KubeApi):
         """Return an object, None when it is not there."""
         since = self._since(resource)
         try:
-            found = await self._read(resource.path(namespace, name), {}, {"resourceVersion": since} if since else {})
+            found = await self._read(resource, name, namespace, {}, {"resourceVersion": since} if since else {})
             return self._saw(resource, found)
         except NotFoundError:
             return None
@@ -77,7 +77,7 @@ class Kube(KubeApi):
         """Return the objects of a namespace that a label selector picks."""
         since = self._since(resource)
         cached = {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"} if since else {}
-        answer = await self._read(resource.path(namespace), {"labelSelector": labels}, cached)
+        answer = await self._read(resource, "", namespace, {"labelSelector": labels}, cached)
         items: list[Manifest] = answer["items"]
         return [self._saw(resource, item) for item in items]
 
@@ -127,11 +127,18 @@ class Kube(KubeApi):
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return self._saw(resource, await self._request("PATCH", path, query, manifest, APPLY))
 
-    async def _read(self, path: str, query: dict[str, str], cached: dict[str, str]) -> Manifest:
+    async def _read(
+        self, resource: Resource, name: str, namespace: str, query: dict[str, str], cached: dict[str, str]
+    ) -> Manifest:
+        """Read from the cache if it has got there, else from the store; `cached` is what asks for the cache."""
+        path = resource.path(namespace, name)
         try:
             return await self._request("GET", path, query | cached)
         except TooNewError:
-            return await self._request("GET", path, query)
+            found = await self._request("GET", path, query)
+        if self._horizon:
+            self._horizon.forget(resource)
+        return found
 
     def _since(self, resource: Resource) -> str | None:
         return self._horizon.of(resource) if self._horizon else None

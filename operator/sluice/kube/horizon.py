@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, Resource
+from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, ROUTES, SERVICES, Resource
 
-# What follows from a ModelDeployment. The ModelDeployment itself, its record and its templates, which are written once
-# and must not be written again, are read from the store.
-CACHED = (DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES)
+# What follows from a ModelDeployment. Read from the store are the ModelDeployment itself and its record; its templates,
+# which are written once and must not be written again; and pods: where two versions must never run side by side, one
+# that is not seen yet would do harm.
+CACHED = (DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, ROUTES, SERVICES)
 
 
 @dataclass
@@ -18,8 +19,9 @@ class Horizon:
     """The newest version of each kind of objects that has been seen, in an event, an answer or a write of our own.
 
     A read without a version makes the API server ask etcd for it, a list by labels for all objects of the namespace.
-    One that may be as old as a version is answered from the API server's watch cache, once that has got there: so we
-    never see less than we have seen before, whichever API server answers. Versions of one kind are ordered as numbers
+    One that may be as old as a version is answered from the API server's watch cache, once that has got there: so no
+    look sees an older state of an object than was seen before, whichever API server answers; that one is gone may be
+    seen late. Versions of one kind are ordered as numbers
     (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions); one that is no number is of no
     use.
     """
@@ -31,6 +33,10 @@ class Horizon:
         version = str(meta.get("resourceVersion", ""))
         if version.isdecimal():
             self._newest[plural] = max(self._newest.get(plural, 0), int(version))
+
+    def forget(self, resource: Resource) -> None:
+        """Begin again: no cache knows the newest version, for example because etcd was restored from a backup."""
+        self._newest.pop(resource.plural, None)
 
     def of(self, resource: Resource) -> str | None:
         """Return how old a read of these objects may be; None: it may not be old at all."""

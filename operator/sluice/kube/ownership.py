@@ -60,7 +60,8 @@ def taken(desired: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[Taken, .
 def holds(live: Mapping[str, Any], desired: Mapping[str, Any]) -> bool:
     """Say whether to apply `desired` would change nothing: we own just its fields, and all have their values.
 
-    Where it is in doubt, for example about a quantity that is written in another way, the answer is no.
+    Where it is in doubt the answer is no: about a quantity that is written in another way, or a list that is owned as
+    one and in which the API server has filled in something, or somebody wanted more once.
 
     Args:
         live: the object as the API server has it, with its managedFields.
@@ -81,7 +82,7 @@ def holds(live: Mapping[str, Any], desired: Mapping[str, Any]) -> bool:
 def _holds(ours: Mapping[str, Any], wanted: Any, live: Any) -> bool:
     inner = ours.keys() - {"."}
     if not inner:
-        return _same(wanted, live)
+        return bool(wanted == live)
     if isinstance(wanted, Mapping):
         named = inner == {f"f:{key}" for key in wanted}
     else:
@@ -94,15 +95,6 @@ def _held(key: str, ours: Mapping[str, Any], wanted: Any, live: Any) -> bool:
     if found is _MISSING:
         return value in _ZERO  # the API server leaves out a zero; had somebody taken it out, it would not be ours
     return value is not _MISSING and _holds(ours, value, found)
-
-
-def _same(wanted: Any, live: Any) -> bool:
-    """Compare what is owned as one: the API server may have filled in defaults."""
-    if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(_same(value, live.get(key)) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(live, list) and len(wanted) == len(live) and all(map(_same, wanted, live))
-    return bool(wanted == live)
 
 
 def writer(metadata: Mapping[str, Any], *path: str) -> str | None:

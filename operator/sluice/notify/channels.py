@@ -43,8 +43,8 @@ class Channels:
         found, problems = apprise.Apprise(asset=ASSET), []
         try:
             lines = self.path.read_text().splitlines()
-        except OSError as error:
-            return found, [f"{self.path} can't be read: {error.strerror}"]
+        except (OSError, UnicodeDecodeError) as error:
+            return found, [f"{self.path} can't be read: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}"]
         for number, line in enumerate(lines, start=1):
             if (url := line.strip()) and not url.startswith("#") and not found.add(url):
                 problems.append(f"line {number} of {self.path} is no URL that Apprise knows: see its documentation")
@@ -53,5 +53,6 @@ class Channels:
         return found, problems
 
 
-# What it logs by itself may hold parts of URLs; what matters of it is told by us.
+# What they log by themselves holds parts of URLs; what matters of it is told by us.
 logging.getLogger("apprise").setLevel(logging.CRITICAL)
+logging.getLogger("urllib3").setLevel(logging.WARNING)

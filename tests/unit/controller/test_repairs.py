@@ -132,3 +132,19 @@ async def test_who_fights_over_a_field_fills_no_cluster_with_events(bench: Bench
     edit(bench.world, "Deployment", scale)
     await bench.look()
     assert len(told(bench.world)) == 2
+
+
+async def test_an_edit_of_a_warm_revision_is_put_back_by_whoever_has_rested(bench: Bench) -> None:
+    bench.world.push("2")
+    await bench.until(lambda world: world.status.get("model") == "penguins/2" and "rollout" not in world.status)
+    bench.memory.rest()
+    edit(bench.world, "Deployment", another_image)
+    await bench.look()
+    template = bench.world.store.of_kind("Deployment")[0]["spec"]["template"]
+    assert template["spec"]["containers"][0]["image"] == "server:1"
+    (message,) = told(bench.world)
+    assert bench.world.revision("1") in message
+
+
+def another_image(deployment: dict[str, Any]) -> None:
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"] = "hacked:1"

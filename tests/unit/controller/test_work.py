@@ -42,10 +42,12 @@ class Kopf:
 
     breaks: asyncio.Event = field(default_factory=asyncio.Event)
     signalled: bool = False
+    root_ends: asyncio.Event = field(default_factory=asyncio.Event)
     ignored: frozenset[asyncio.Task[None]] = frozenset()
 
-    async def spawn_tasks(self, **_: object) -> None:
+    async def spawn_tasks(self, **_: object) -> list[asyncio.Task[object]]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.take)
+        return [asyncio.create_task(self.root_ends.wait(), name="a watcher of kopf's")]
 
     async def run_tasks(self, roots: object, ignored: Iterable[asyncio.Task[None]]) -> None:
         self.ignored = frozenset(ignored)
@@ -72,6 +74,14 @@ async def test_when_kopf_ends_the_work_is_over_and_says_why(fake: Kopf, caplog: 
     await work.ended()
     assert work.problem == "kopf has ended"
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_when_a_part_of_kopf_ends_nobody_waits_until_kopf_has_stopped_its_daemons(fake: Kopf) -> None:
+    work = Work()
+    await work.start(handlers(RegistryWatch(Silent())), lambda: None)
+    fake.root_ends.set()
+    await work.ended()
+    assert work.problem == "a watcher of kopf's has ended"
 
 
 async def test_when_the_poller_ends_the_work_is_over(fake: Kopf) -> None:

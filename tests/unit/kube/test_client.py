@@ -12,7 +12,16 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
-from sluice.kube.api import CONTROLLER_REVISIONS, DEPLOYMENTS, EVENTS, LEASES, MODEL_DEPLOYMENTS, PODS, RECORDS
+from sluice.kube.api import (
+    CONTROLLER_REVISIONS,
+    DEPLOYMENTS,
+    EVENTS,
+    LEASES,
+    MODEL_DEPLOYMENTS,
+    PODS,
+    RECORDS,
+    SERVICES,
+)
 from sluice.kube.client import Kube
 from sluice.kube.errors import (
     ConflictError,
@@ -220,7 +229,7 @@ async def test_what_follows_from_a_spec_is_read_from_the_cache_and_never_older_t
     server[0].body = json.dumps({"items": [MANIFEST, {"metadata": {"resourceVersion": "5"}}, {"metadata": {}}]})
     await kube.list(DEPLOYMENTS, "n", "a=b")
     await kube.list(DEPLOYMENTS, "n", "a=b")
-    await kube.list(PODS, "n", "a=b")
+    await kube.list(SERVICES, "n", "a=b")
     assert [request[2] for request in server[0].requests] == [ANY, CACHED, ANY]
     server[0].body = json.dumps(MANIFEST)
     await kube.get(DEPLOYMENTS, "n", "d")
@@ -238,7 +247,9 @@ async def test_our_own_writes_are_seen(server: Both, write: str) -> None:
 
 async def test_what_decisions_are_built_on_is_never_read_from_a_cache(server: Both) -> None:
     kube = seeing(server)
-    server[0].body = json.dumps(MANIFEST)
+    server[0].body = json.dumps(MANIFEST | {"items": []})
+    await kube.list(PODS, "n", "a=b")
+    assert server[0].last[2] == CONSISTENT
     for resource in (MODEL_DEPLOYMENTS, RECORDS, CONTROLLER_REVISIONS, LEASES):
         await kube.apply(resource, MANIFEST)
         await kube.get(resource, "n", "d")
@@ -264,6 +275,31 @@ async def test_a_cache_that_has_not_got_there_is_passed_by(server: Both) -> None
             await read
     queries = [request[2] for request in server[0].requests[1:]]
     assert queries == [{"resourceVersion": "7"}, {}, CACHED, CONSISTENT]
+
+
+async def test_a_version_that_no_cache_knows_is_forgotten() -> None:
+    """As after a restore of etcd: otherwise every read would wait for it."""
+    queries: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        queries.append(dict(request.query))
+        items: list[object] = [MANIFEST | {"metadata": {"resourceVersion": "3"}}]
+        return web.json_response({"items": items}, status=504 if request.query.get("resourceVersion") == "7" else 200)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    api = ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"))
+    horizon = Horizon()
+    horizon.saw("deployments", {"resourceVersion": "7"})
+    kube = Kube(api, horizon=horizon)
+    await kube.list(DEPLOYMENTS, "n", "a=b")
+    await kube.list(DEPLOYMENTS, "n", "a=b")
+    await api.close()
+    await runner.cleanup()
+    assert queries == [CACHED, CONSISTENT, CACHED | {"resourceVersion": "3"}]
 
 
 async def test_how_long_an_overloaded_server_wants_to_be_left_alone_is_heard(server: Both) -> None:

@@ -143,10 +143,12 @@ def test_a_field_that_is_not_ours_yet_does_not_hold() -> None:
     assert not holds(applied(with_image("server:1"), fewer), WORKLOAD)
 
 
-def test_a_list_that_is_owned_as_one_holds_with_defaults_and_not_with_another_element() -> None:
+def test_a_list_that_is_owned_as_one_holds_only_when_it_is_the_same() -> None:
+    """What is in it and was wanted once, for example the Gateway's namespace, is in no book."""
     whole: dict[str, Any] = {"f:spec": {"f:rules": {}}}
-    backends = [{"name": "a", "weight": 80, "kind": "Service"}, {"name": "b", "weight": 20}]
+    backends = ROUTE["spec"]["rules"][0]["backendRefs"]
     mine = entry("sluice", whole) | {"operation": "Apply"}
     desired = ROUTE | {"metadata": {"name": "birds"}}
     assert holds(live({"rules": [{"backendRefs": backends}]}, mine), desired)
     assert not holds(live({"rules": [{"backendRefs": [*backends, {"name": "c"}]}]}, mine), desired)
+    assert not holds(live({"rules": [{"backendRefs": [backends[0] | {"namespace": "n"}, backends[1]]}]}, mine), desired)

@@ -79,6 +79,12 @@ async def test_a_file_without_channels_is_told(urls: Path, content: str | None, 
     assert said in problem
 
 
+def test_a_file_that_is_no_text_is_told(urls: Path) -> None:
+    urls.write_bytes("json://hööks".encode("latin-1"))
+    (problem,) = Channels(urls).problems()
+    assert "no UTF-8" in problem
+
+
 async def test_a_file_that_changes_counts_from_then_on(hook: Hook, urls: Path) -> None:
     channels = named(urls, "json://127.0.0.1:1/away")
     assert await channels(NOTICE)
