@@ -66,7 +66,7 @@ def live_through(life: Life, seed: int) -> Record:
     rows = request_rows()
     with Load(f"{life.stage.stack.gateway_url}/{subject.namespace}/invocations", rows, RATE) as load:
         began = time.monotonic()
-        set_alias(life.stage.stack, subject.alias, life.wanted)
+        move_alias(life)
         begin(life)
         windows = []
         for moment, fault in zip(moments, faults, strict=True):
@@ -86,6 +86,18 @@ def live_through(life: Life, seed: int) -> Record:
         record.broken.append("pods of stable were started again")
     judge(record, load.answers, windows, began)
     return record
+
+
+def move_alias(life: Life) -> None:
+    """Let the alias name the version that is wanted; again, while another lane's fault has MLflow."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return set_alias(life.stage.stack, life.subject.alias, life.wanted)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def begin(life: Life) -> None:
@@ -186,7 +198,7 @@ def settle(life: Life, record: Record) -> None:
         subject.annotate("abort")
         status = subject.until(lambda s: not candidate(s), "it is aborted")
     life.wanted = stable(status)
-    set_alias(life.stage.stack, subject.alias, life.wanted)
+    move_alias(life)
     subject.patch({"strategy": {"canary": {"steps": STEPS}}})
     subject.until(lambda s: not candidate(s) and s["model"] == f"penguins/{life.wanted}" and rested(s), "it rests")
     # What is warm would return at once, without a rollout.
