@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+# In the environment they are separated by commas.
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Scope(BaseSettings):
@@ -14,14 +22,7 @@ class Scope(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_", frozen=True)
 
-    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Which to watch, separated by commas; none means all of the cluster."
-    )
-
-    @field_validator("namespaces", "notify_left_out", mode="before", check_fields=False)
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    namespaces: Names = Field(default=(), description="Which to watch; none means all of the cluster.")
 
 
 class Settings(Scope):
@@ -37,6 +38,4 @@ class Settings(Scope):
     lease_name: str = Field(default="sluice", description="Operators with the same Lease have one leader.")
     log_level: str = "INFO"
     notify_urls: Path | None = Field(default=None, description="A file with one Apprise URL a line.")
-    notify_left_out: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("StepCompleted", "WeightSet"), description="Reasons of events of which nobody is notified."
-    )
+    notify_left_out: Names = Field(default=(), description="Reasons of events of which nobody is notified.")

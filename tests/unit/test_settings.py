@@ -26,7 +26,7 @@ def test_the_reasons_of_which_nobody_is_notified_are_separated_by_commas(monkeyp
     monkeypatch.setenv("SLUICE_MLFLOW_TRACKING_URI", "http://mlflow")
     monkeypatch.setenv("SLUICE_SERVER_IMAGE", "server:1")
     assert Settings().notify_urls is None
-    assert "WeightSet" in Settings().notify_left_out
+    assert Settings().notify_left_out == ()
     monkeypatch.setenv("SLUICE_NOTIFY_LEFT_OUT", "Repaired, Resumed")
     assert Settings().notify_left_out == ("Repaired", "Resumed")
     monkeypatch.setenv("SLUICE_NOTIFY_LEFT_OUT", "")

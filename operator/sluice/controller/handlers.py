@@ -127,7 +127,7 @@ def _strip(body: Any) -> None:
     """Take out what nobody reads any more: kopf keeps the object of an event for seconds, or as long as its daemon."""
     body.pop("spec", None)
     body["metadata"].pop("managedFields", None)
-    body["status"] = {key: True for key in ("rollout",) if body.get("status", {}).get(key)}
+    body["status"] = {"rollout": True} if body.get("status", {}).get("rollout") else {}
 
 
 def log_in(**about: Any) -> kopf.ConnectionInfo | None:

@@ -39,10 +39,9 @@ class Records:
             raw = await self.api.get(RECORDS, namespace, status.record)
             record = RolloutRecord.model_validate(raw) if raw else None
             memory.kept = Kept(status.record, record, raw["metadata"]["resourceVersion"] if raw else None, now)
-            last = None if memory.caught_up else _last(record, status)
-            memory.caught_up = True
-            if last:
+            if not memory.caught_up and (last := _last(record, status)):
                 memory.untold.append((_event(last), last.at))
+            memory.caught_up = True
         return memory.kept.record if status.rollout else None
 
     async def write(self, namespace: str, name: str, entry: Entry, memory: Memory, now: datetime) -> None:

@@ -66,18 +66,14 @@ class Kube(KubeApi):
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """Return an object, None when it is not there."""
-        since = self._since(resource)
         try:
-            found = await self._read(resource, name, namespace, {}, {"resourceVersion": since} if since else {})
-            return self._saw(resource, found)
+            return self._saw(resource, await self._read(resource, namespace, name))
         except NotFoundError:
             return None
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
         """Return the objects of a namespace that a label selector picks."""
-        since = self._since(resource)
-        cached = {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"} if since else {}
-        answer = await self._read(resource, "", namespace, {"labelSelector": labels}, cached)
+        answer = await self._read(resource, namespace, labelSelector=labels)
         items: list[Manifest] = answer["items"]
         return [self._saw(resource, item) for item in items]
 
@@ -127,21 +123,18 @@ class Kube(KubeApi):
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return self._saw(resource, await self._request("PATCH", path, query, manifest, APPLY))
 
-    async def _read(
-        self, resource: Resource, name: str, namespace: str, query: dict[str, str], cached: dict[str, str]
-    ) -> Manifest:
-        """Read from the cache if it has got there, else from the store; `cached` is what asks for the cache."""
+    async def _read(self, resource: Resource, namespace: str, name: str = "", **query: str) -> Manifest:
+        """Read an object, or a list; from the cache where that will do, and once it has got there."""
         path = resource.path(namespace, name)
+        if not self._horizon or (since := self._horizon.of(resource)) is None:
+            return await self._request("GET", path, query)
+        cached = {"resourceVersion": since} | ({} if name else {"resourceVersionMatch": "NotOlderThan"})
         try:
             return await self._request("GET", path, query | cached)
         except TooNewError:
             found = await self._request("GET", path, query)
-        if self._horizon:
-            self._horizon.forget(resource)
+        self._horizon.forget(resource)
         return found
-
-    def _since(self, resource: Resource) -> str | None:
-        return self._horizon.of(resource) if self._horizon else None
 
     def _saw(self, resource: Resource, found: Manifest) -> Manifest:
         if self._horizon:

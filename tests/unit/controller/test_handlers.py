@@ -196,10 +196,16 @@ async def test_the_status_of_a_deployment_without_pods_wakes_nobody(
     assert event.is_set() is woken
 
 
-async def test_what_kopf_keeps_of_an_object_is_without_its_managed_fields(handlers: Handlers) -> None:
-    event: dict[str, Any] = {"type": "MODIFIED", "object": {"metadata": {"name": NAME, "managedFields": [{}]}}}
+@pytest.mark.parametrize(
+    ("status", "kept"), [({"message": "x"}, {}), ({"rollout": {"weight": 20}, "message": "x"}, {"rollout": True})]
+)
+async def test_what_kopf_keeps_of_an_object_is_only_what_is_read_of_it(
+    handlers: Handlers, status: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    body = {"metadata": {"name": NAME, "managedFields": [{}]}, "spec": SPEC, "status": status}
+    event: dict[str, Any] = {"type": "MODIFIED", "object": body}
     await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED", event=event)
-    assert event["object"]["metadata"] == {"name": NAME}
+    assert body == {"metadata": {"name": NAME}, "status": kept}
 
 
 def test_kopf_runs_no_handler_in_a_thread(handlers: Handlers) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -64,20 +65,25 @@ class Server:
         return self.requests[-1]
 
 
+@asynccontextmanager
+async def answering(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[ApiClient]:
+    """A client of a server that answers every request in this way."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    api = ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"))
+    yield api
+    await api.close()
+    await runner.cleanup()
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[tuple[Server, Kube]]:
     server = Server()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    api = ApiClient(Configuration(host=f"http://{host}:{port}"))
-    yield server, Kube(api)
-    await api.close()
-    await runner.cleanup()
+    async with answering(server.handle) as api:
+        yield server, Kube(api)
 
 
 Both = tuple[Server, Kube]
@@ -202,15 +208,8 @@ async def test_pages_are_asked_for_one_after_the_other_in_all_namespaces() -> No
         more = {"continue": "more"} if "continue" not in request.query else {}
         return web.json_response({"metadata": more, "items": [request.path]})
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    api = ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"))
-    found: list[Any] = [page async for page in Kube(api).pages(MODEL_DEPLOYMENTS, size=2)]
-    await api.close()
-    await runner.cleanup()
+    async with answering(answer) as api:
+        found: list[Any] = [page async for page in Kube(api).pages(MODEL_DEPLOYMENTS, size=2)]
     assert found == [["/apis/sluice.dev/v1alpha1/modeldeployments"]] * 2
     assert asked == [{"limit": "2"}, {"limit": "2", "continue": "more"}]
 
@@ -286,19 +285,12 @@ async def test_a_version_that_no_cache_knows_is_forgotten() -> None:
         items: list[object] = [MANIFEST | {"metadata": {"resourceVersion": "3"}}]
         return web.json_response({"items": items}, status=504 if request.query.get("resourceVersion") == "7" else 200)
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    api = ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"))
     horizon = Horizon()
     horizon.saw("deployments", {"resourceVersion": "7"})
-    kube = Kube(api, horizon=horizon)
-    await kube.list(DEPLOYMENTS, "n", "a=b")
-    await kube.list(DEPLOYMENTS, "n", "a=b")
-    await api.close()
-    await runner.cleanup()
+    async with answering(answer) as api:
+        kube = Kube(api, horizon=horizon)
+        await kube.list(DEPLOYMENTS, "n", "a=b")
+        await kube.list(DEPLOYMENTS, "n", "a=b")
     assert queries == [CACHED, CONSISTENT, CACHED | {"resourceVersion": "3"}]
 
 
