@@ -177,7 +177,7 @@ def configure(settings: kopf.OperatorSettings, *, namespaced: bool = False) -> N
     settings.background.instant_exit_timeout = 10
     for owned in OWNED:  # of all pods of a cluster only ours are sent to us
         settings.watching.label_selectors[owned] = LABEL_MODEL_DEPLOYMENT
-    settings.watching.chunk_size = 500  # a thousand objects as Python has them are a hundred megabytes
+    settings.watching.chunk_size = 100  # a thousand objects as Python has them are a hundred megabytes
     settings.queueing.idle_timeout = 1.0
     settings.watching.connect_timeout = 10
     settings.watching.client_timeout = 300
