@@ -1,12 +1,13 @@
 """The Flask application: who is asked what, and what every answer carries."""
 
 import logging
+import time
 
 from flask import Flask, Response, g, request
 from mlflow.version import VERSION
 from werkzeug.exceptions import HTTPException
 
-from sluice_server import durations, metrics, routes_v2
+from sluice_server import comparing, durations, metrics, routes_v2
 from sluice_server.engine import Engine
 from sluice_server.errors import OverloadedError, RequestError
 from sluice_server.gate import Gate
@@ -30,6 +31,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     gate = Gate(slots=settings.threads, queue=settings.max_queue, patience=settings.queue_timeout_seconds)
     metrics.create_series()
     durations.create_series()
+    comparing.create_series()
     _add_health(app)
     _add_answers(app, settings)
 
@@ -38,7 +40,8 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
         body = request.get_data(cache=False)
         with gate.slot():
             asked = protocol.parse(body, request.headers.get("Content-Type"), engine.input_schema)
-            answer = protocol.render(engine.predict(asked.data, asked.params))
+            g.predictions = engine.predict(asked.data, asked.params)
+            answer = protocol.render(g.predictions)
         return Response(answer, mimetype="application/json")
 
     routes_v2.add(app, engine, settings, gate)
@@ -57,13 +60,15 @@ def _add_health(app: Flask) -> None:
 
 
 def _add_answers(app: Flask, settings: Settings) -> None:
-    """Counting, headers and errors, the same for every endpoint."""
+    """Counting, comparing, headers and errors, the same for every endpoint."""
+    sender = comparing.Sender(settings.collector_url) if settings.collector_url else None
 
     @app.before_request
     def begin() -> None:
         if request.path == "/invocations" or routes_v2.is_prediction(request.path):
             g.began = durations.begun()
-            g.assignment = metrics.assignment_of(request.headers.get("x-sluice-assignment"))
+            copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
+            g.assignment = "mirror" if copied else metrics.assignment_of(request.headers.get("x-sluice-assignment"))
             metrics.begin(g.assignment)
 
     @app.after_request
@@ -71,6 +76,8 @@ def _add_answers(app: Flask, settings: Settings) -> None:
         if (assignment := g.pop("assignment", None)) is not None:
             metrics.finish(assignment, response.status_code)
             durations.answered(assignment, response.status_code, began=g.began)
+            if sender and (answer := _compared(assignment, response.status_code)):
+                sender.offer(answer)
         response.headers["x-sluice-revision"] = settings.revision
         response.headers["x-sluice-model-version"] = settings.model_version
         if (identity := request.headers.get("x-request-id")) is not None:
@@ -99,6 +106,16 @@ def _add_answers(app: Flask, settings: Settings) -> None:
     def unexpected(error: Exception) -> Response:
         log.error("request %s failed", request.headers.get("x-request-id", "-"), exc_info=error)
         return _error(500, "INTERNAL_ERROR", "The server failed on this request; its log says why.")
+
+
+def _compared(assignment: str, status: int) -> comparing.Answer | None:
+    """What is told of the present request's answer, if it is one of those that are compared."""
+    side = {"random": comparing.STABLE, "mirror": comparing.CANDIDATE}.get(assignment)
+    identity = request.headers.get("x-request-id")
+    comparison = comparing.asked(request.headers.get(comparing.HEADER), identity)
+    if side is None or comparison is None or identity is None:
+        return None
+    return comparing.Answer(comparison, identity, side, status, time.monotonic() - g.began, g.get("predictions"))
 
 
 def _error(status: int, code: str, message: str) -> Response:

@@ -30,7 +30,7 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         gc.freeze()  # workers share the model's memory until they write to it, and the collector would
 
     return {
-        "bind": f"{settings.host}:{settings.port}",
+        "bind": [f"{settings.host}:{settings.port}", f"{settings.host}:{settings.mirror_port}"],
         "worker_class": "sluice_server.worker.Worker",
         "workers": settings.workers,
         "threads": settings.threads + settings.max_queue + _SPARE_THREADS,

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from sluice_server import __version__
 from sluice_server.engine import Engine
@@ -52,7 +52,7 @@ def add(app: Flask, engine: Engine, settings: Settings, gate: Gate) -> None:
             )
         with gate.slot():
             wanted = v2.parse(body, engine.input_schema, engine.param_names)
-            predictions = engine.predict(wanted.data, wanted.params)
+            g.predictions = predictions = engine.predict(wanted.data, wanted.params)
             answer = v2.render(predictions, wanted, model=model, version=version, schema=engine.output_schema)
         return _answer(answer)
 

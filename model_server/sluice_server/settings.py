@@ -18,6 +18,9 @@ class Settings(BaseSettings):
 
     host: str = "0.0.0.0"  # noqa: S104 - the pod's own address; kubelet and gateway come from outside
     port: int = Field(default=8080, ge=0, le=65535)
+    mirror_port: int = Field(
+        default=8081, ge=0, le=65535, description="What comes here is a copy: nobody gets the answer."
+    )
     metrics_port: int = Field(default=9090, ge=0, le=65535)
 
     workers: int = Field(default=1, ge=1, description="Processes; about the CPU limit.")
@@ -32,6 +35,8 @@ class Settings(BaseSettings):
         ge=0,
         description="Above the gateway's idle timeout (Envoy: 1 h), so that the gateway closes first.",
     )
+
+    collector_url: str = Field(default="", description="Where answers are compared; empty: nowhere.")
 
     trust_pickle: bool = Field(default=False, description="Load formats that can run any code while they are loaded.")
     runtime_dir: Path = Field(default=Path("/tmp"), description="The only place that is written to.")  # noqa: S108

@@ -35,6 +35,7 @@ from sluice.notify.notices import Notices, nobody
 from sluice.registry.mlflow import MlflowRegistry
 from sluice.registry.watch import RegistryWatch
 from sluice.settings import Settings
+from sluice.sources import collector
 from sluice.sources.pods import scrape
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,9 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
             api=fence,
             registry=watch,
             scrape=lambda pods: scrape(session, pods, settings.scrape_timeout_seconds),
+            compare=lambda name: collector.counts(
+                session, settings.collector_url, name, settings.scrape_timeout_seconds
+            ),
             applier=Applier(
                 fence,
                 settings.mlflow_tracking_uri,
@@ -82,6 +86,7 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
                 fence.guards(mlflow.set_alias),
                 metrics,
                 notices.tell if notices else nobody,
+                settings.collector_url,
             ),
             server_image=settings.server_image,
             clock=clock,

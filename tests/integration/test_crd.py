@@ -52,6 +52,10 @@ def blue_green(**wants: Any) -> dict[str, Any]:
     return changed(strategy={"blueGreen": wants})
 
 
+def shadow(**wants: Any) -> dict[str, Any]:
+    return changed(strategy={"shadow": wants})
+
+
 def resources(**kinds: dict[str, Any]) -> dict[str, Any]:
     return changed(server={"resources": kinds})
 
@@ -61,7 +65,7 @@ ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, 
 ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
 RISE = "the weights of the steps must rise: order the setWeight steps"
 MARGINS = "at most 10 analysis steps can have margins of their own: remove the margins"
-FIRST = "the first step must be a setWeight: without traffic"
+FIRST = "the first step must be a setWeight or a mirror: without traffic"
 PREVIEW = "a preview needs an address of its own"
 SAME_ADDRESS = "the preview has the address of the traffic: name another pathPrefix"
 DURATION = "this is not a duration: write for example 45s, 10m or 1h30m"
@@ -153,10 +157,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "autoscaling": (changed(autoscaling={"maxReplicas": 3}), "autoscaling is not built yet: set replicas"),
     "no strategy inside": (changed(strategy={}), ONE_STRATEGY),
     "two strategies": (changed(strategy={"canary": {}, "blueGreen": {}}), ONE_STRATEGY),
-    "shadow": (changed(strategy={"shadow": {}}), "strategy shadow is not built yet: use canary, blueGreen or recreate"),
     "abTest": (
         changed(strategy={"abTest": {"variants": []}}),
-        "strategy abTest is not built yet: use canary, blueGreen or recreate",
+        "strategy abTest is not built yet: use canary, blueGreen, shadow or recreate",
     ),
     "preview nowhere": (blue_green(preview={}), PREVIEW),
     "preview on no hosts": (blue_green(preview={"hostnames": []}), PREVIEW),
@@ -188,7 +191,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "analysis first": (steps({"analysis": {}}, {"setWeight": 10}), FIRST),
     "step with two fields": (steps({"setWeight": 10, "analysis": {}}), ONE_STEP),
     "empty step": (steps({"setWeight": 10}, {}), ONE_STEP),
-    "mirror step": (steps({"setWeight": 10}, {"mirror": {"percent": 20}}), "a mirror step is not built yet: remove it"),
+    "mirror after a weight": (steps({"setWeight": 10}, {"mirror": {"percent": 20}}), "mirror steps must come before"),
+    "pause after a mirror": (steps({"mirror": {}}, {"pause": {}}), "after the mirror steps must come a setWeight"),
+    "analysis after a mirror": (
+        steps({"mirror": {}}, {"analysis": {}}),
+        "after the mirror steps must come a setWeight",
+    ),
+    "copies of nothing": (shadow(percent=0), "greater than or equal to 1"),
+    "more copies than requests": (shadow(percent=101), "less than or equal to 100"),
+    "nothing compared": (shadow(sample=0), "greater than or equal to 1"),
+    "more compared than there is": (shadow(sample=101), "less than or equal to 100"),
+    "no failure in the shadow": (shadow(maxErrorRate=0), "greater than 0"),
+    "no difference in the shadow": (shadow(maxDisagreement=0), "greater than 0"),
+    "nothing but differences": (shadow(maxDisagreement=1), "less than 1"),
+    "no pairs": (shadow(minPairs=0), "greater than or equal to 1"),
+    "odd time in the shadow": (shadow(duration="soon"), DURATION),
+    "odd end of the shadow": (shadow(then="Maybe"), "Unsupported value"),
     "duration in words": (steps({"setWeight": 10}, {"pause": {"duration": "5 minutes"}}), DURATION),
     "duration empty": (steps({"setWeight": 10}, {"pause": {"duration": ""}}), DURATION),
     "duration without unit": (steps({"setWeight": 10}, {"pause": {"duration": "10"}}), DURATION),
@@ -249,6 +267,12 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "prefix with dots": changed(traffic__pathPrefix="/v1.2/penguins_~-/"),
     "default steps": changed(strategy={"canary": {}}),
     "recreate": changed(strategy={"recreate": {}}),
+    "shadow": shadow(),
+    "all of shadow": shadow(
+        percent=20, sample=50, duration="10m", maxErrorRate=0.01, maxDisagreement=0.05, minPairs=300, then="Hold"
+    ),
+    "mirror steps first": steps({"mirror": {"percent": 20}}, {"mirror": {}}, {"setWeight": 10}, {"pause": {}}),
+    "nothing but a mirror": steps({"mirror": {}}),
     "blueGreen": blue_green(),
     "all of blueGreen": blue_green(
         preview={"pathPrefix": "/preview"}, previewReplicas=1, pause={}, verify={"maxErrorRate": 0.05, "minRequests": 1}

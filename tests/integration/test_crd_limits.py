@@ -38,6 +38,16 @@ FULL: dict[str, Any] = {
         "strategy": {
             "canary": {
                 "steps": [
+                    {
+                        "mirror": {
+                            "percent": 20,
+                            "sample": 50,
+                            "duration": "10m",
+                            "maxErrorRate": 0.01,
+                            "maxDisagreement": 0.05,
+                            "minPairs": 300,
+                        }
+                    },
                     {"setWeight": 10},
                     {"analysis": {"marginAbsolute": 0.02, "marginRatio": 1.2, "minRequests": 50}},
                     {"pause": {"duration": "10m"}},  # as often as there is room for steps
@@ -60,7 +70,7 @@ FULL: dict[str, Any] = {
     },
 }
 # A rule refuses these with a sentence whatever is in them (test_crd.py).
-NOT_BUILT = {"autoscaling", "mirror", "blueGreen", "shadow", "abTest", "recreate", "accuracy", "prometheus"}
+NOT_BUILT = {"autoscaling", "blueGreen", "shadow", "abTest", "recreate", "accuracy", "prometheus"}
 # The longest text that is a duration is shorter than the limit.
 NO_LONGEST = {"duration"}
 WRONG_TYPE = {"string": 7, "integer": "7", "number": "7", "boolean": "true", "array": {}, "object": []}

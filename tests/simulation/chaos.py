@@ -14,12 +14,13 @@ from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
 from tests.simulation.stories import SPEC
 
-NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None}
+NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None, "shadow": None}
 LAST: tuple[Manifest, ...] = (
     SPEC["strategy"],
     {"recreate": {}},
     {"blueGreen": {"preview": {"pathPrefix": "/preview"}, "pause": {}, "verify": {"maxErrorRate": 0.05}}},
 )
+LAST_SHADOW: Manifest = {"shadow": {"minPairs": 30, "maxErrorRate": 0.05}}
 Action = Callable[[random.Random, Simulation], None]
 
 
@@ -53,13 +54,11 @@ def pause(rng: random.Random, sim: Simulation) -> None:
 def change_steps(rng: random.Random, sim: Simulation) -> None:
     weights = sorted(rng.sample(range(1, 101), rng.randint(1, 3)))
     steps = [step for weight in weights for step in ({"setWeight": weight}, {"analysis": {"marginAbsolute": 0.1}})]
-    sim.world.edit(
-        strategy={"canary": {"steps": steps[: rng.randint(1, len(steps))]}, "recreate": None, "blueGreen": None}
-    )
+    sim.world.edit(strategy=NO_STRATEGY | {"canary": {"steps": steps[: rng.randint(1, len(steps))]}})
 
 
 def recreate(rng: random.Random, sim: Simulation) -> None:
-    sim.world.edit(strategy={"canary": None, "blueGreen": None, "recreate": {}})
+    sim.world.edit(strategy=NO_STRATEGY | {"recreate": {}})
 
 
 def blue_green(rng: random.Random, sim: Simulation) -> None:
@@ -67,7 +66,25 @@ def blue_green(rng: random.Random, sim: Simulation) -> None:
     wants["preview"] = rng.choice([None, {"pathPrefix": "/preview"}])
     wants["pause"] = rng.choice([None, {"duration": "5s"}, {}])
     wants["verify"] = rng.choice([None, {"maxErrorRate": 0.05, "minRequests": 20}])
-    sim.world.edit(strategy={"canary": None, "recreate": None, "blueGreen": wants})
+    sim.world.edit(strategy=NO_STRATEGY | {"blueGreen": wants})
+
+
+def shadow(rng: random.Random, sim: Simulation) -> None:
+    wants: dict[str, object] = {"percent": rng.choice([20, 100]), "then": rng.choice(["Canary", "Promote", "Hold"])}
+    wants["duration"] = rng.choice([None, "3s"])
+    wants["maxDisagreement"] = rng.choice([None, 0.1])
+    sim.world.edit(strategy=NO_STRATEGY | {"shadow": wants | {"maxErrorRate": 0.05, "minPairs": 30}})
+
+
+def mirror_first(rng: random.Random, sim: Simulation) -> None:
+    steps = [{"mirror": {"percent": rng.choice([20, 100]), "minPairs": 30}}, *SPEC["strategy"]["canary"]["steps"]]
+    sim.world.edit(strategy=NO_STRATEGY | {"canary": {"steps": steps}})
+
+
+def collector(rng: random.Random, sim: Simulation) -> None:
+    sim.world.collector_away = rng.random() < 0.5
+    if rng.random() < 0.3:
+        sim.world.pairs.clear()  # its volume is lost
 
 
 def kill_pod(rng: random.Random, sim: Simulation) -> None:
@@ -176,11 +193,15 @@ ACTIONS: dict[Action, int] = {
 STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2, lag: 3}
 
 
+SHADOWS: dict[Action, int] = {shadow: 6, mirror_first: 3, collector: 3}
+
+
 def heal(sim: Simulation, strategy: Manifest) -> str:
     """Mend everything and ask for a version that is fine; return its number."""
     world = sim.world
     world.outage, world.gateway_delay, world.gateway_refuses = None, 0.5, ""
     world.flapping_until, world.overloaded_until = min(world.flapping_until, world.time), 0.0
+    world.collector_away = False
     world.lagging_until = min(world.lagging_until, world.time)
     sim.controller.api.fault = None
     for life in world.lives.values():

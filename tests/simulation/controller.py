@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from sluice.api.status import Pairs
 from sluice.controller.apply import Applier
 from sluice.controller.clock import SteadyClock
 from sluice.controller.daemon import Daemon
@@ -16,7 +17,7 @@ from sluice.controller.memory import Memory
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
 from sluice.controller.wakeups import Key, Wakeups
-from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
+from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.kube.api import ENDPOINT_SLICES, KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, UnavailableError
 from sluice.kube.horizon import Horizon
@@ -181,6 +182,7 @@ class Controller:
             api=self.api,
             registry=self,
             scrape=self._scrape,
+            compare=self._compare,
             applier=Applier(self.api, "http://mlflow", records, self._set_alias),
             server_image="server:1",
             clock=clock,
@@ -235,6 +237,9 @@ class Controller:
 
     async def _scrape(self, wanted: Iterable[Pod]) -> Scrape:
         return self.world.scrape(list(wanted))
+
+    async def _compare(self, comparison: str) -> Pairs | Silent:
+        return self.world.compare(comparison)
 
     async def _look(self, namespace: str, name: str, memory: Memory) -> float | None:
         self.looks += 1

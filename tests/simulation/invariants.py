@@ -10,7 +10,7 @@ from sluice.core.replicas import needed
 from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Life
-from tests.simulation.world import NAME, NAMESPACE, World, split_of
+from tests.simulation.world import NAME, NAMESPACE, World, mirrored, split_of
 
 # People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
 MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
@@ -84,6 +84,8 @@ class Invariants:
     def after_step(self, world: World) -> None:
         """No version is loaded more than once per pod, whatever is promoted."""
         assert world.tampered or not world.torn, f"proxies answer 500 for a moment: {world.torn}"
+        if world.proxied and (mirror := mirrored(world.proxied)):
+            assert mirror[0] not in world.live or world.tampered, f"{mirror[0]} gets copies and requests of users"
         for life in world.lives.values():
             assert life.loads <= 1, f"{life.name} loaded its model {life.loads} times"
 

@@ -39,6 +39,7 @@ class Version:
     behaviour: Behaviour = Behaviour.FINE
     startup: float = 2.0
     seconds: float = 0.02  # that each answer takes
+    differs: float = 0.0  # the share of requests that it answers differently from others
 
     @property
     def digest(self) -> str:
@@ -65,6 +66,7 @@ class Life:
     warm_at: float = 0.0
     answered: int = 0
     failed: int = 0
+    mirrored: int = 0
     reachable: bool = True
     lost: bool = False  # its node does not answer
     evicted: bool = False  # it has ended, and is still shown; its ReplicaSet makes another one

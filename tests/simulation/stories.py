@@ -9,7 +9,7 @@ from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Story
-from tests.simulation.world import NAME, World
+from tests.simulation.world import NAME, World, mirrored
 
 SPEC: Manifest = {
     "model": {"uri": "models:/penguins@champion"},
@@ -46,9 +46,14 @@ def install(number: str) -> Callable[[World], None]:
 
 
 def push(
-    number: str, *, errors: float = 0.0, behaviour: Behaviour = Behaviour.FINE, seconds: float = 0.02
+    number: str,
+    *,
+    errors: float = 0.0,
+    behaviour: Behaviour = Behaviour.FINE,
+    seconds: float = 0.02,
+    differs: float = 0.0,
 ) -> Callable[[World], None]:
-    return lambda world: world.push(number, errors=errors, behaviour=behaviour, seconds=seconds)
+    return lambda world: world.push(number, errors=errors, behaviour=behaviour, seconds=seconds, differs=differs)
 
 
 def serves(number: str) -> Callable[[World], bool]:
@@ -137,8 +142,27 @@ def blue_green(**wants: object) -> Callable[[World], None]:
     return edit(strategy={"canary": None, "blueGreen": preview | wants})
 
 
+def shadow(**wants: object) -> Callable[[World], None]:
+    limits = {"maxErrorRate": 0.05, "maxDisagreement": 0.1, "minPairs": 50}
+    return edit(strategy={"canary": None, "shadow": limits | wants})
+
+
+def copies(number: str | None) -> Callable[[World], bool]:
+    """Copies of requests, live, go to a version, or to nobody."""
+
+    def until(world: World) -> bool:
+        found = mirrored(world.proxied)
+        return (found and found[0]) == (world.revision(number) if number else None)
+
+    return until
+
+
 def previewed(number: str | None) -> Callable[[World], bool]:
     return lambda world: world.previewed == (world.revision(number) if number else None)
+
+
+def nothing(world: World) -> None:
+    """Let time pass."""
 
 
 def no_traffic(number: str) -> Callable[[World], bool]:
@@ -242,6 +266,34 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
         Chapter(blue_green(pause={"duration": "1h"}), serves("1"), "nothing happens yet"),
         Chapter(push("2"), both(says("pausing at 0 %"), previewed("2")), "2 is previewed"),
         Chapter(wish("abort", "2"), both(rejected("2"), answered_wish, previewed(None)), "2 is given up"),
+    ),
+    "shadowed": (
+        Chapter(shadow(then="Promote"), serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(copies("2"), no_traffic("2")), "2 gets copies"),
+        Chapter(nothing, both(serves("2"), copies(None)), "2 serves"),
+    ),
+    "shadowed, then a canary": (
+        Chapter(
+            edit(strategy={"canary": {"steps": [{"mirror": {"percent": 50}}, *SPEC["strategy"]["canary"]["steps"]]}}),
+            serves("1"),
+            "nothing happens yet",
+        ),
+        Chapter(push("2"), both(copies("2"), no_traffic("2")), "2 gets copies"),
+        Chapter(nothing, both(weight("2", 20), copies(None)), "2 has traffic"),
+        Chapter(nothing, serves("2"), "2 serves"),
+    ),
+    "shadowed and held": (
+        Chapter(shadow(then="Hold"), serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(says("until somebody promotes"), copies("2"), no_traffic("2")), "2 is held"),
+        Chapter(wish("promote", "2"), both(serves("2"), answered_wish, copies(None)), "2 serves"),
+    ),
+    "answers otherwise": (
+        Chapter(shadow(then="Hold"), serves("1"), "nothing happens yet"),
+        Chapter(push("2", differs=0.4), both(rejected("2"), copies(None)), "2 is rolled back"),
+    ),
+    "fails in the shadow": (
+        Chapter(shadow(then="Promote"), serves("1"), "nothing happens yet"),
+        Chapter(push("2", errors=0.5), both(rejected("2"), copies(None)), "2 is rolled back"),
     ),
     "deleted": (
         Chapter(push("2"), weight("2", 20), "2 has traffic"),

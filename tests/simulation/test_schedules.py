@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from tests.simulation.chaos import ACTIONS, LAST, STRATEGIES, go_back, heal
+from tests.simulation.chaos import ACTIONS, LAST, LAST_SHADOW, SHADOWS, STRATEGIES, go_back, heal
 from tests.simulation.simulation import Simulation
 from tests.simulation.stories import SPEC, says, serves
 from tests.simulation.world import World
@@ -22,11 +22,14 @@ BATCH = 20
 OVERLAPS = 0.05
 # From this seed on people change the strategy too; so those before stay what they were when they found something.
 ALL_STRATEGIES = 10_000
+WITH_SHADOWS = 100_000
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
 async def live_through(seed: int) -> None:
-    rng, actions = random.Random(seed), ACTIONS | (STRATEGIES if seed >= ALL_STRATEGIES else {})
+    rng = random.Random(seed)
+    actions = ACTIONS | (STRATEGIES if seed >= ALL_STRATEGIES else {}) | (SHADOWS if seed >= WITH_SHADOWS else {})
+    last = (*LAST, LAST_SHADOW) if seed >= WITH_SHADOWS else LAST
     sim = Simulation((), World(rng=random.Random(-seed)))
     sim.world.push("1")
     sim.world.submit(SPEC | {"progressDeadlineSeconds": 20})
@@ -40,7 +43,7 @@ async def live_through(seed: int) -> None:
         await sim.tick()
         if rng.random() < OVERLAPS:  # after the kubelets have told of what was done to their pods
             await sim.overlap()
-    number = heal(sim, rng.choice(LAST) if seed >= ALL_STRATEGIES else SPEC["strategy"])
+    number = heal(sim, rng.choice(last) if seed >= ALL_STRATEGIES else SPEC["strategy"])
     for _ in range(PATIENCE_TICKS):
         await sim.tick()
         decide_like_a_person(sim.world)
@@ -59,7 +62,7 @@ def seeds() -> list[int]:
     if "SLUICE_SCHEDULE" in os.environ:
         return [int(os.environ["SLUICE_SCHEDULE"])]
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
-    return [*FOUND, *range(number), *range(ALL_STRATEGIES, ALL_STRATEGIES + number)]
+    return [*FOUND, *(first + n for first in (0, ALL_STRATEGIES, WITH_SHADOWS) for n in range(number))]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sluice.api.base import KIND
-from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Unresolved
+from sluice.api.status import Pairs
+from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
-from sluice.resources.naming import ANNOTATION_MODEL
+from sluice.resources.naming import ANNOTATION_MODEL, revision_of
 from sluice.traffic import gateway_api
 
 from tests.simulation import pods
@@ -49,6 +50,8 @@ class World:
     cache: Store | None = None  # what they show
     overloaded_until: float = 0.0  # the API server refuses most requests until then
     flapping_until: float = 0.0  # somebody moves the alias about until then
+    pairs: dict[str, Pairs] = field(default_factory=dict)  # what the collector has joined, by comparison
+    collector_away: bool = False
     taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
 
     def __post_init__(self) -> None:
@@ -68,10 +71,11 @@ class World:
         errors: float = 0.0,
         behaviour: Behaviour = Behaviour.FINE,
         seconds: float = 0.02,
+        differs: float = 0.0,
         alias: bool = True,
     ) -> None:
         """Register a model version, and by default move the alias to it."""
-        self.versions[number] = Version(number, errors, behaviour, seconds=seconds)
+        self.versions[number] = Version(number, errors, behaviour, seconds=seconds, differs=differs)
         self.poked = True
         if alias:
             self.aliases["champion"] = number
@@ -168,6 +172,9 @@ class World:
                 unreachable[pod.uid] = "timeout"
         return Scrape(counters, unreachable)
 
+    def compare(self, comparison: str) -> Pairs | Silent:
+        return Silent("the collector is away") if self.collector_away else self.pairs.get(comparison, Pairs())
+
     def lag(self, seconds: float) -> None:
         """Let the API server's caches stay where they are for a while."""
         self.cache = self.store.snapshot()
@@ -195,9 +202,29 @@ class World:
         for name in self.rng.choices(list(self.live), list(self.live.values()), k=round(self.rate * seconds)):
             if ready := serving[name]:
                 life = ready[int(random() * len(ready))]
-                life.answer(self.time, error=random() < life.version.errors)
+                failed = random() < life.version.errors
+                life.answer(self.time, error=failed)
+                self._copy(failed=failed)
             elif self.time > self.gap_until:
                 self.unserved += 1
+
+    def _copy(self, *, failed: bool) -> None:
+        """Send a copy of a request that stable has answered where the route says, and let the answers be compared."""
+        mirror = mirrored(self.proxied)
+        copies = [life for life in self.pods_of(mirror[0]) if life.serving] if mirror else []
+        if mirror is None or not copies or self.rng.random() * 100 >= mirror[1]:
+            return
+        life = self.rng.choice(copies)
+        life.mirrored += 1
+        fails = self.rng.random() < life.version.errors
+        differs = fails is not failed or self.rng.random() < life.version.differs
+        before = self.pairs.get(mirror[2], Pairs())
+        self.pairs[mirror[2]] = Pairs(
+            joined=before.joined + 1,
+            different=before.different + differs,
+            candidate_failed=before.candidate_failed + (fails and not failed),
+            stable_failed=before.stable_failed + (failed and not fails),
+        )
 
     def _workloads(self) -> None:
         for deployment in self.store.of_kind("Deployment"):
@@ -284,6 +311,19 @@ def torn(before: Manifest, after: Manifest) -> list[str]:
     came = [name for name, slot in new.items() if not slot.parked and name not in old]
     left = [name for name, slot in old.items() if not slot.parked and name not in new]
     return came + left
+
+
+def mirrored(route: Manifest) -> tuple[str, int, str] | None:
+    """The revision that gets copies, of how many percent, and the name of the comparison."""
+    filters = route["spec"]["rules"][0]["filters"] if route else []
+    for found in filters:
+        if found["type"] == "RequestMirror":
+            wants = found["requestMirror"]
+            headers = filters[0]["requestHeaderModifier"]["set"]
+            (compare,) = (header["value"] for header in headers if header["name"] == gateway_api.HEADER_COMPARE)
+            revision = revision_of(NAME, wants["backendRef"]["name"]) or ""
+            return revision, wants["percent"], compare.partition(";")[0]
+    return None
 
 
 def split_of(route: Manifest) -> dict[str, int]:

@@ -62,7 +62,7 @@ def render(predictions: Any) -> bytes:
     Raises:
         TypeError: the model returned something that JSON cannot express, or an integer beyond 64 bits.
     """
-    return dumps({"predictions": _plain(predictions)})
+    return dumps({"predictions": plain(predictions)})
 
 
 def dumps(value: Any) -> bytes:
@@ -142,7 +142,8 @@ def with_optional_columns(data: Any, schema: Any) -> Any:
     return data
 
 
-def _plain(predictions: Any) -> Any:
+def plain(predictions: Any) -> Any:
+    """Predictions as lists, dicts and scalars, as far as pandas and numpy are concerned."""
     if isinstance(predictions, pd.Series):
         predictions = predictions.to_frame()
     if isinstance(predictions, pd.DataFrame):

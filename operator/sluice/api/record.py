@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
-from sluice.api.status import Counts, Revision, Verdict
+from sluice.api.status import Counts, Pairs, Revision, Verdict
 
 RECORD_KIND = "RolloutRecord"
 RECORD_PLURAL = "rolloutrecords"
@@ -51,6 +51,7 @@ class Evidence(ApiModel):
     weight_since: Time | None = Field(default=None, description="When the weight of `atWeight` was set.")
     since: Time | None = Field(default=None, description="Pods younger than this count from zero.")
     counted_at: Time | None = Field(default=None, description="When requests were last taken in.")
+    pairs: Pairs | None = Field(default=None, description="Of copied requests, as the collector counts them.")
     cursors: dict[str, Cursor] = Field(default_factory=dict, description="By pod UID.")
     cuts: tuple[int, ...] = Field(default=(), description="Cells of stable's durations at which arms are compared.")
     edges: tuple[int, ...] = Field(default=(), description="Cells above which cursors count.")
@@ -85,6 +86,7 @@ class Inputs(ApiModel):
     live_weight: int | None = Field(default=None, description="The candidate's weight that the gateway has taken.")
     total: Counts = Counts()
     at_weight: Counts = Counts()
+    pairs: Pairs | None = None
     harm: float | None = Field(default=None, description="Share of a proof.")
     safe: float | None = Field(default=None, description="Share of a proof.")
     metrics: tuple[MetricStanding, ...] = ()

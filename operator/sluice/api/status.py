@@ -78,11 +78,21 @@ class Counts(ApiModel):
     candidate_errors: int = 0
 
 
+class Pairs(ApiModel):
+    """Requests of which stable and candidate have both given an answer, and how these differ."""
+
+    joined: int = 0
+    different: int = Field(default=0, description="Different answers, those included that one of them failed.")
+    candidate_failed: int = Field(default=0, description="The candidate alone failed.")
+    stable_failed: int = Field(default=0, description="Stable alone failed.")
+
+
 class Summary(ApiModel):
     """The evidence for and against the candidate in short; all of it is in the RolloutRecord."""
 
     total: Counts = Counts()
     at_weight: Counts = Field(default=Counts(), description="Since the candidate has its present weight.")
+    pairs: Pairs | None = Field(default=None, description="Of copied requests.")
     harm: float | None = Field(default=None, description="Share of a proof that the candidate does harm; 1 is a proof.")
     safe: float | None = Field(default=None, description="Share of a proof of safety within the step's margin.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Duration, NotBuiltYet, cel, validations
@@ -24,20 +26,40 @@ class StepAnalysis(ApiModel):
     min_requests: int | None = Field(default=None, ge=1, le=10_000_000)
 
 
+class Mirror(ApiModel):
+    """Copies of real requests for the candidate, whose answers reach nobody; both versions' answers are compared.
+
+    The step is passed when its time is over and both limits are proven to be kept; a limit that is proven to be
+    exceeded rolls back.
+    """
+
+    percent: int = Field(default=100, ge=1, le=100, description="Of the requests that are copied, at random.")
+    sample: int = Field(
+        default=100, ge=1, le=100, description="Percent of the requests that are compared, by their id."
+    )
+    duration: Duration | None = Field(default=None, description="How long at least. Default: until both are proven.")
+    max_error_rate: float = Field(
+        default=0.02, gt=0, lt=1, description="Share of requests that the candidate alone may fail."
+    )
+    max_disagreement: float | None = Field(
+        default=None, gt=0, lt=1, description="Share of requests that both may answer differently. Default: any."
+    )
+    min_pairs: int = Field(default=100, ge=1, le=10_000_000, description="Requests that both must have answered.")
+
+
 class Step(ApiModel):
     """One step of a canary: exactly one of its fields."""
 
     set_weight: int | None = Field(default=None, ge=1, le=100, description="Percent of the traffic for the candidate.")
     pause: Pause | None = None
     analysis: StepAnalysis | None = None
-    mirror: NotBuiltYet | None = None
+    mirror: Mirror | None = None
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
-            cel("!has(self.mirror)", "a mirror step is not built yet: remove it"),
             cel(
                 "[has(self.setWeight), has(self.pause), has(self.analysis), has(self.mirror)].filter(x, x).size() == 1",
-                "a step is exactly one of setWeight, pause and analysis: write each as an item of its own",
+                "a step is exactly one of setWeight, pause, analysis and mirror: write each as an item of its own",
             ),
         )
     }
@@ -49,7 +71,7 @@ class Step(ApiModel):
             return f"setWeight {self.set_weight}"
         if self.pause is not None:
             return "pause"
-        return "analysis"
+        return "analysis" if self.mirror is None else f"mirror {self.mirror.percent}"
 
 
 DEFAULT_STEPS = (
@@ -77,8 +99,16 @@ class Canary(ApiModel):
                 "the weights of the steps must rise: order the setWeight steps from the smallest to the largest",
             ),
             cel(
-                "has(self[0].setWeight)",
-                "the first step must be a setWeight: without traffic a pause or an analysis sees nothing",
+                "has(self[0].setWeight) || has(self[0].mirror)",
+                "the first step must be a setWeight or a mirror: without traffic a pause or an analysis sees nothing",
+            ),
+            cel(
+                "self.map(s, has(s.mirror) ? 0 : 1).isSorted()",
+                "mirror steps must come before all others, as afterwards the candidate has requests of its own: change their order",
+            ),
+            cel(
+                "!self.exists(s, !has(s.mirror)) || has(self.filter(s, !has(s.mirror))[0].setWeight)",
+                "after the mirror steps must come a setWeight: without traffic a pause or an analysis sees nothing",
             ),
             cel(
                 "self.filter(s, has(s.analysis) && (has(s.analysis.marginAbsolute) || has(s.analysis.marginRatio)))"
@@ -133,6 +163,24 @@ class BlueGreen(ApiModel):
     verify: Verify | None = Field(default=None, description="Left out: the new version is stable with the switch.")
 
 
+class Then(StrEnum):
+    """How a rollout goes on after its shadow."""
+
+    CANARY = "Canary"
+    PROMOTE = "Promote"
+    HOLD = "Hold"
+
+
+class Shadow(Mirror):
+    """The new version gets copies of real requests only; users see nothing of it until it has shown itself."""
+
+    then: Then = Field(
+        default=Then.CANARY,
+        description="Canary: by the default steps of a canary. Promote: all traffic at once. Hold: until somebody "
+        "promotes, then all traffic at once.",
+    )
+
+
 class Recreate(ApiModel):
     """The old version down, then the new one up: needs no spare capacity, and nobody serves in between.
 
@@ -142,7 +190,7 @@ class Recreate(ApiModel):
 
 
 STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
-BUILT = ("canary", "blueGreen", "recreate")
+BUILT = ("canary", "blueGreen", "shadow", "recreate")
 _TO_USE = f"{', '.join(BUILT[:-1])} or {BUILT[-1]}"
 
 
@@ -151,7 +199,7 @@ class Strategy(ApiModel):
 
     canary: Canary | None = None
     blue_green: BlueGreen | None = None
-    shadow: NotBuiltYet | None = None
+    shadow: Shadow | None = None
     ab_test: NotBuiltYet | None = None
     recreate: Recreate | None = None
 
@@ -168,6 +216,13 @@ class Strategy(ApiModel):
             ),
         )
     }
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return the steps of a canary that the candidate goes through, now or later; none where there are none."""
+        if self.canary:
+            return self.canary.steps
+        return DEFAULT_STEPS if self.shadow and self.shadow.then is Then.CANARY else ()
 
     @property
     def kind(self) -> str:

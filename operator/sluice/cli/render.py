@@ -118,14 +118,7 @@ def _steps(view: View) -> Text:
 
 
 def _evidence(seen: EvidenceView) -> RenderableType:
-    counts = Table.grid(padding=(0, 3, 0, 0))
-    counts.add_column()
-    for _ in range(4):
-        counts.add_column(justify="right")
-    counts.add_row("", "requests", "errors", "rate", f"errors at {seen.weight} %", style="dim")
-    counts.add_row("stable", *_arm(seen.stable))
-    counts.add_row("candidate", *_arm(seen.candidate))
-    parts: list[RenderableType] = [counts]
+    parts: list[RenderableType] = [_pairs(seen.pairs) if seen.pairs else _counts(seen)]
     shares = (("proof of harm", seen.harm, "red"), ("proof of safety", seen.safe, "green"))
     for title, share, colour in shares:
         if share is not None:
@@ -133,6 +126,30 @@ def _evidence(seen: EvidenceView) -> RenderableType:
     if seen.metrics:
         parts.append(Text(f"tolerated: {'; '.join(seen.metrics)}", style="dim"))
     return Group(*parts)
+
+
+def _counts(seen: EvidenceView) -> RenderableType:
+    counts = _grid(5)
+    counts.add_row("", "requests", "errors", "rate", f"errors at {seen.weight} %", style="dim")
+    counts.add_row("stable", *_arm(seen.stable))
+    counts.add_row("candidate", *_arm(seen.candidate))
+    return counts
+
+
+def _pairs(seen: PairsView) -> RenderableType:
+    counts = _grid(5)
+    counts.add_row("", "requests", "different", "candidate failed", "stable failed", style="dim")
+    numbers = (seen.joined, seen.different, seen.candidate_failed, seen.stable_failed)
+    counts.add_row("answered by both", *(str(number) for number in numbers))
+    return counts
+
+
+def _grid(columns: int) -> Table:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_column()
+    for _ in range(columns - 1):
+        grid.add_column(justify="right")
+    return grid
 
 
 def _arm(arm: ArmView) -> tuple[str, ...]:

@@ -13,6 +13,10 @@ Object = Mapping[str, Any]
 
 DONE, CURRENT, COMING, SKIPPED = "done", "current", "coming", "skipped"
 RECREATE: Sequence[Object] = tuple({title: None} for title in ("begin", "stop the old version", "start the new one"))
+# What follows a shadow: the operator's default steps of a canary.
+CANARY: Sequence[Object] = (
+    {"setWeight": 10}, {"analysis": {"marginAbsolute": 0.02}}, {"setWeight": 50}, {"analysis": {}},
+)  # fmt: skip
 MARKS = {DONE: "✓", CURRENT: "▶", COMING: " ", SKIPPED: "»"}
 
 
@@ -55,7 +59,16 @@ def steps_of(spec: Object) -> Sequence[Object]:
     strategy = spec.get("strategy") or {}
     if "recreate" in strategy:
         return RECREATE
+    if "shadow" in strategy:
+        return shadow_steps(strategy["shadow"] or {})
     return blue_green_steps(strategy["blueGreen"] or {}) if "blueGreen" in strategy else canary_steps(spec)
+
+
+def shadow_steps(wants: Object) -> Sequence[Object]:
+    """Return the stages of a shadow rollout: copies of requests, and what follows."""
+    then = wants.get("then", "Canary")
+    held: Object = {"hold": None, "mirror": wants}
+    return [{"mirror": wants}, *(CANARY if then == "Canary" else (held,) if then == "Hold" else ())]
 
 
 def blue_green_steps(wants: Object) -> Sequence[Object]:
@@ -78,7 +91,8 @@ def title(step: Object) -> str:
         return f"setWeight {step['setWeight']}"
     if "pause" in step:
         return f"pause {(step['pause'] or {}).get('duration') or 'until promoted'}"
-    return next(iter(step), "?")
+    first = next(iter(step), "?")
+    return f"mirror {(step['mirror'] or {}).get('percent', 100)}" if first == "mirror" else first
 
 
 def _note(spec: Object, rollout: Object, step: Object, now: datetime) -> str:
@@ -94,7 +108,7 @@ def _note(spec: Object, rollout: Object, step: Object, now: datetime) -> str:
         return f"{words.span(left)} left"
     if rollout.get("inconclusive"):
         return f"deadline passed, {words.span(age)}"
-    if "pause" in step:
+    if "pause" in step or "hold" in step:
         return f"for {words.span(age)}"
     deadline = spec.get("progressDeadlineSeconds")
     limit = f" of at most {words.span(timedelta(seconds=deadline))}" if deadline else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sluice.cli import names, words
 from sluice.cli.states import Tone, condition, state_of
-from sluice.cli.steps import StepView, step_views
+from sluice.cli.steps import StepView, step_views, steps_of
 from sluice.core.observation import Severity
 from sluice.kube.pods import read_pod
 
@@ -56,8 +56,21 @@ class ArmView:
 
 
 @dataclass(frozen=True)
+class PairsView:
+    """Requests that both versions have answered, and how the answers differ."""
+
+    joined: int
+    different: int
+    candidate_failed: int
+    stable_failed: int
+
+
+@dataclass(frozen=True)
 class EvidenceView:
-    """Counts, and shares of what a proof needs: 1.0 is a proof; None where the operator does not say."""
+    """Counts, and shares of what a proof needs: 1.0 is a proof; None where the operator does not say.
+
+    Where requests are copied, `pairs` is what counts.
+    """
 
     stable: ArmView
     candidate: ArmView
@@ -65,6 +78,7 @@ class EvidenceView:
     harm: float | None
     safe: float | None
     metrics: tuple[str, ...] = ()
+    pairs: PairsView | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +239,11 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
     metrics, strategy = spec.get("analysis", {}).get("metrics") or (), spec.get("strategy") or {}
     if "recreate" in strategy:
         return None  # nothing is compared
+    if (mirror := _mirror(spec, rollout)) is not None:
+        return EvidenceView(
+            _arm(seen, "stable"), _arm(seen, "candidate"), 0, seen.get("harm"), seen.get("safe"), _limits(mirror),
+            _pairs(seen.get("pairs") or {}),
+        )  # fmt: skip
     verify = (strategy.get("blueGreen") or {}).get("verify") or {}
     return EvidenceView(
         stable=_arm(seen, "stable"),
@@ -234,6 +253,23 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
         safe=seen.get("safe"),
         metrics=(f"errors (at most {verify['maxErrorRate']:g})",) if verify else tuple(_metric(one) for one in metrics),
     )
+
+
+def _mirror(spec: Object, rollout: Object) -> Object | None:
+    """Return what the present step says of copies, if it does."""
+    steps, at = steps_of(spec), rollout.get("stepIndex", 0)
+    if rollout.get("direct") or at >= len(steps) or "mirror" not in steps[at]:
+        return None
+    return steps[at]["mirror"] or {}
+
+
+def _limits(mirror: Object) -> tuple[str, ...]:
+    limits = (("failures of the candidate alone", "maxErrorRate"), ("different answers", "maxDisagreement"))
+    return tuple(f"{what} (at most {mirror[key]:g})" for what, key in limits if key in mirror)
+
+
+def _pairs(seen: Object) -> PairsView:
+    return PairsView(*(seen.get(key, 0) for key in ("joined", "different", "candidateFailed", "stableFailed")))
 
 
 def _arm(evidence: Object, arm: str) -> ArmView:

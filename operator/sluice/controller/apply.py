@@ -34,6 +34,7 @@ from sluice.notify.notices import Tell, nobody
 from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, preview_name, selector
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
+from sluice.sources.collector import comparison
 from sluice.traffic import gateway_api
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Applier:
     set_alias: SetAlias
     observer: Observer = NOBODY
     tell: Tell = nobody
+    collector_url: str = ""
 
     async def __call__(
         self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest], now: datetime
@@ -100,7 +102,7 @@ class Applier:
             route = gateway_api.render(
                 name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
                 split=plan.split, live=found, settled=memory.has_settled(found, now), kept=plan.kept,
-                outage=plan.outage,
+                outage=plan.outage, mirror=_mirror(target, plan),
             )  # fmt: skip
             await self._apply(route, memory, live)
         await self._preview(target, plan, memory, live)
@@ -185,8 +187,9 @@ class Applier:
         if template is None:
             running = live.get(("Deployment", object_name(target.name, revision.name)))
             template = (running and running["spec"]["template"]) or pod_template(
-                name=target.name, revision=revision, server=target.spec.server, tracking_uri=self.tracking_uri
-            )
+                name=target.name, revision=revision, server=target.spec.server, tracking_uri=self.tracking_uri,
+                collector_url=self.collector_url,
+            )  # fmt: skip
             manifest = controller_revision(
                 name=target.name, namespace=target.namespace, revision=revision, template=template, owner=target.owner
             )
@@ -279,6 +282,14 @@ class Applier:
             except KubeError:
                 return
             memory.untold.pop(0)
+
+
+def _mirror(target: Target, plan: Plan) -> gateway_api.Mirror | None:
+    """Say who gets copies, and by which name the collector knows what is compared."""
+    if plan.mirror is None or plan.status.record is None:
+        return None
+    compare = f"{comparison(target.namespace, plan.status.record)};{plan.mirror.sample}"
+    return gateway_api.Mirror(plan.mirror.revision, plan.mirror.percent, compare)
 
 
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:

@@ -9,21 +9,24 @@ from typing import Protocol
 
 from sluice.api.base import KIND
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
-from sluice.api.status import ModelDeploymentStatus
+from sluice.api.status import ModelDeploymentStatus, Pairs
 from sluice.controller.apply import Applier, Target
 from sluice.controller.memory import Memory
 from sluice.controller.records import Records
-from sluice.core.decide import decide
-from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Unresolved
+from sluice.core.decide import compares, decide
+from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import NotFoundError
 from sluice.kube.observe import World, observe, read_wish
 from sluice.kube.ownership import writer
+from sluice.sources.collector import comparison
 
 # Who need not look for so long keeps nothing in mind that can be read again.
 REST_SECONDS = 30.0
 
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
+# Asks the collector for the counts of a comparison.
+Comparer = Callable[[str], Awaitable[Pairs | Silent]]
 
 
 class Registry(Protocol):
@@ -40,6 +43,7 @@ class Reconciler:
     api: KubeApi
     registry: Registry
     scrape: Scraper
+    compare: Comparer
     applier: Applier
     server_image: str
     clock: Callable[[], datetime]
@@ -76,9 +80,12 @@ class Reconciler:
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
     ) -> Observation:
-        route = world.objects.get(("HTTPRoute", raw["metadata"]["name"]))
+        meta, pairs = raw["metadata"], None
+        route = world.objects.get(("HTTPRoute", meta["name"]))
+        if status.record and compares(spec, status):
+            pairs = await self.compare(comparison(meta["namespace"], status.record))
         seen = Observation(
-            generation=raw["metadata"]["generation"],
+            generation=meta["generation"],
             model=await self.registry.get(spec.model.reference),
             server_image=self.server_image,
             revisions=world.revisions,
@@ -86,10 +93,11 @@ class Reconciler:
             preview=world.preview,
             gateway_problem=world.gateway_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
-            wish=read_wish(raw["metadata"]),
-            paused_by=writer(raw["metadata"], "spec", "paused"),
-            name=raw["metadata"]["name"],
-            uid=raw["metadata"]["uid"],
+            pairs=pairs,
+            wish=read_wish(meta),
+            paused_by=writer(meta, "spec", "paused"),
+            name=meta["name"],
+            uid=meta["uid"],
             write_back=memory.write_back,
         )
         return seen

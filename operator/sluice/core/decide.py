@@ -63,6 +63,7 @@ def decide(
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen, strategy),
         preview=preview,
+        mirror=layout.mirror(spec, facts, seen, strategy),
         kept=kept,
         outage=layout.outage(facts, seen),
         forget=forgotten,
@@ -75,6 +76,12 @@ def decide(
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
         ),
     )
+
+
+def compares(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> bool:
+    """Whether answers of both versions to the same requests are compared at this stage of the rollout."""
+    stage = STRATEGIES[spec.strategy.kind].stage(spec, status.rollout) if status.rollout and status.stable else None
+    return stage is not None and stage.mirror is not None
 
 
 def choose(situation: Situation) -> tuple[str, Outcome]:

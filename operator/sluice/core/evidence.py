@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, harm_above, safe_below, threshold
 from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import Counts, Rollout
-from sluice.api.strategy import Verify
+from sluice.api.status import Counts, Pairs, Rollout
+from sluice.api.strategy import Mirror, Verify
 from sluice.core.durations import between, counted, prepared
 from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
@@ -19,6 +19,9 @@ from sluice.core.stage import Stage
 # A weight that the gateway has taken is live on every proxy after about a second; until this has passed it is only
 # known to lie between the old and the new one.
 SETTLING = timedelta(seconds=5)
+
+# What is limited where requests are copied.
+FAILURES, DISAGREEMENT = "errors", "disagreement"
 
 # The API server's times are whole seconds, and this process follows them slowly.
 CLOCKS_DIFFER = timedelta(seconds=5)
@@ -33,9 +36,9 @@ class Judgement:
 
     harm: float
     safe: float
-    mismatch: bool
-    requests: int
-    min_requests: int
+    mismatch: bool = False
+    requests: int = 0
+    min_requests: int = 1
     metrics: tuple[Standing, ...] = ()
 
     @property
@@ -108,6 +111,11 @@ def fold(
     return evidence.model_copy(update={"metrics": metrics, "sample_ratio": _ratio(evidence).observe(block).dump()})
 
 
+def with_pairs(evidence: Evidence, seen: Observation) -> Evidence:
+    """Return the evidence with what the collector counts now: all since the rollout began, or since it lost them."""
+    return evidence.model_copy(update={"pairs": seen.pairs}) if isinstance(seen.pairs, Pairs) else evidence
+
+
 def took(rollout: Rollout, evidence: Evidence, seen: Observation, now: datetime) -> Rollout:
     """Note when the gateway has taken the weight, and when somebody else has put another one in its place."""
     route, name = seen.route, rollout.revision.name
@@ -133,18 +141,37 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) ->
     """Say how the evidence stands for a stage: harm by the metric's own margin, safety by the stage's."""
     if stage and stage.verify:
         return _verified(spec, evidence, stage.verify)
-    enough_harm, enough_safe = threshold(spec.analysis.alpha.harm), threshold(spec.analysis.alpha.safe)
+    if stage and stage.mirror:
+        return _mirrored(spec, evidence.pairs or Pairs(), stage.mirror)
     wish = stage.analysis if stage else None
-    found = standings(spec, evidence, wish)
+    return replace(
+        _judged(spec, standings(spec, evidence, wish)),
+        mismatch=_ratio(evidence).log_e >= MISMATCH,
+        requests=evidence.at_weight.candidate_requests,
+        min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
+    )
+
+
+def _judged(spec: ModelDeploymentSpec, found: Sequence[Standing]) -> Judgement:
+    enough_harm, enough_safe = threshold(spec.analysis.alpha.harm), threshold(spec.analysis.alpha.safe)
     shares = tuple(replace(one, harm=one.harm / enough_harm, safe=max(0.0, one.safe / enough_safe)) for one in found)
     return Judgement(
         harm=max(0.0, combined([one.harm for one in found]) / enough_harm),
         safe=min(one.safe for one in shares),
-        mismatch=_ratio(evidence).log_e >= MISMATCH,
-        requests=evidence.at_weight.candidate_requests,
-        min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
         metrics=shares,
     )
+
+
+def _mirrored(spec: ModelDeploymentSpec, pairs: Pairs, mirror: Mirror) -> Judgement:
+    """Judge by two limits: every pair is one request that both have answered, so that counts are all there is to it."""
+    limits = [(FAILURES, pairs.candidate_failed, mirror.max_error_rate)]
+    if mirror.max_disagreement is not None:
+        limits.append((DISAGREEMENT, pairs.different, mirror.max_disagreement))
+    found = []
+    for name, number, limit in limits:
+        arm = Arm(requests=pairs.joined, errors=number)
+        found.append(Standing(name, harm=harm_above(limit, arm), safe=safe_below(limit, arm)))
+    return replace(_judged(spec, found), requests=pairs.joined, min_requests=mirror.min_pairs)
 
 
 def _verified(spec: ModelDeploymentSpec, evidence: Evidence, verify: Verify) -> Judgement:
@@ -154,7 +181,6 @@ def _verified(spec: ModelDeploymentSpec, evidence: Evidence, verify: Verify) -> 
     return Judgement(
         harm=max(0.0, harm_above(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.harm)),
         safe=max(0.0, safe_below(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.safe)),
-        mismatch=False,
         requests=seen.requests,
         min_requests=verify.min_requests,
     )

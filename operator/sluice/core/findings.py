@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sluice.analysis import Slowness
 from sluice.analysis.latency import ENOUGH
 from sluice.api.record import Evidence
-from sluice.api.status import Rollout
-from sluice.api.strategy import Verify
-from sluice.core.evidence import Judgement
+from sluice.api.status import Pairs, Rollout
+from sluice.api.strategy import Mirror, Verify
+from sluice.core.evidence import DISAGREEMENT, Judgement
 from sluice.core.words import counts, unreachable
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def waiting_for_evidence(situation: Situation) -> str:
         return silent
     if stage and stage.verify:
         return _waiting_for_limit(situation, judgement, stage.verify)
+    if stage and stage.mirror:
+        return _waiting_for_pairs(situation, judgement, stage.mirror)
     return _waiting_to_compare(situation, rollout, judgement)
 
 
@@ -55,6 +57,8 @@ def harm(situation: Situation, judgement: Judgement) -> str:
     if stage and stage.verify:
         return f"error rate: {limited(situation)}; tolerated: {_share(stage.verify.max_error_rate)}"
     worst = max(judgement.metrics, key=lambda standing: standing.harm)
+    if stage and stage.mirror:
+        return _mirrored_harm(situation, worst.name, stage.mirror)
     metric = next(metric for metric in situation.spec.analysis.metrics if metric.name == worst.name)
     if metric.latency and worst.slower:
         slack = metric.latency.margin_absolute
@@ -128,6 +132,40 @@ def _waiting_for_limit(situation: Situation, judgement: Judgement, verify: Verif
     )
 
 
+def _waiting_for_pairs(situation: Situation, judgement: Judgement, mirror: Mirror) -> str:
+    if judgement.requests == 0:
+        return (
+            "no data: the collector has not joined any request that both versions have answered; pods send it their "
+            "answers only if they were started while the collector was installed, and requests must come through the "
+            "gateway"
+        )
+    few = ""
+    if judgement.requests < judgement.min_requests:
+        few = f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} pairs; "
+    left = mirror.duration and mirror.duration - situation.step_age
+    time = f"; for another {left.total_seconds():.0f} s at least" if left and left.total_seconds() > 0 else ""
+    return (
+        f"{few}comparing answers to {mirror.percent} % of the requests: harm {percent(judgement.harm)}, safe "
+        f"{_safe(judgement)} of a proof; {pairs(situation.evidence.pairs)}{time}"
+    )
+
+
+def _mirrored_harm(situation: Situation, metric: str, mirror: Mirror) -> str:
+    seen = pairs(situation.evidence.pairs)
+    if metric == DISAGREEMENT and mirror.max_disagreement is not None:
+        return f"answers differ: {seen}; tolerated: {_share(mirror.max_disagreement)} different"
+    return f"error rate: {seen}; tolerated: {_share(mirror.max_error_rate)} that the candidate alone fails"
+
+
+def pairs(seen: Pairs | None) -> str:
+    """Say how the answers of both versions to the same requests compare."""
+    counted = seen or Pairs()
+    return (
+        f"of {counted.joined} requests answered by both, {counted.different} differ; the candidate alone failed "
+        f"{counted.candidate_failed}, stable alone {counted.stable_failed}"
+    )
+
+
 def _nothing_to_compare(evidence: Evidence, weight: int) -> str | None:
     seen = evidence.at_weight
     if seen.candidate_requests == 0 and seen.stable_requests == 0:
@@ -158,6 +196,8 @@ def proven(situation: Situation) -> str:
     stage, rollout = situation.stage, situation.rollout
     if stage and stage.verify:
         return f"less than {_share(stage.verify.max_error_rate)} fail: {limited(situation)}"
+    if stage and stage.mirror:
+        return f"answers compared: {pairs(situation.evidence.pairs)}"
     return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight)}"
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
 from sluice.core.observation import Observation
-from sluice.core.plan import AliasWish
+from sluice.core.plan import AliasWish, Mirroring
 from sluice.core.strategies.base import Strategy
 
 MOST_KEPT = 8  # a route has room for 16 backends
@@ -57,6 +57,18 @@ def preview(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Obser
     if wanted is None or rollout is None or facts.stable is None or rollout.direct:
         return None
     return rollout.revision.name if seen.revision(rollout.revision.name).ready else None
+
+
+def mirror(
+    spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy
+) -> Mirroring | None:
+    """Return who gets copies of the requests: a candidate at a stage that says so, with ready pods and no traffic."""
+    rollout = facts.rollout
+    stage = strategy.stage(spec, rollout) if rollout and facts.stable else None
+    if rollout is None or stage is None or stage.mirror is None or rollout.weight:
+        return None
+    name = rollout.revision.name
+    return Mirroring(name, stage.mirror.percent, stage.mirror.sample) if seen.revision(name).ready else None
 
 
 def outage(facts: ModelDeploymentStatus, seen: Observation) -> bool:

@@ -57,7 +57,7 @@ def margins(kind: ErrorRate | Latency, steps: Iterable[Step]) -> tuple[Margin, .
 
 def latency_margins(spec: ModelDeploymentSpec) -> tuple[Margin, ...]:
     """Return the margins of all latency metrics; none where durations do not matter."""
-    found = (margins(metric.latency, _steps(spec)) for metric in spec.analysis.metrics if metric.latency)
+    found = (margins(metric.latency, spec.strategy.steps) for metric in spec.analysis.metrics if metric.latency)
     return tuple(dict.fromkeys(margin for each in found for margin in each))
 
 
@@ -66,7 +66,7 @@ def observe(spec: ModelDeploymentSpec, evidence: Evidence, new: Increment) -> tu
     return tuple(
         MetricEvidence(metric=metric.name, state=_add(state, new).dump())
         for metric in spec.analysis.metrics
-        for state in _states(metric, evidence, margins(_kind(metric), _steps(spec)))
+        for state in _states(metric, evidence, margins(_kind(metric), spec.strategy.steps))
     )
 
 
@@ -88,10 +88,6 @@ def _standing(metric: Metric, evidence: Evidence, wish: StepAnalysis | None) -> 
 
 def _kind(metric: Metric) -> ErrorRate | Latency:
     return metric.latency or metric.error_rate or ErrorRate()
-
-
-def _steps(spec: ModelDeploymentSpec) -> tuple[Step, ...]:
-    return spec.strategy.canary.steps if spec.strategy.canary else ()
 
 
 def _states(metric: Metric, evidence: Evidence, wanted: Iterable[Margin]) -> Iterator[State]:

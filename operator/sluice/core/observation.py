@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command-line plugin reads pods with this, and needs no pydantic
+    from sluice.api.status import Pairs
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,13 @@ class Scrape:
 
 
 @dataclass(frozen=True)
+class Silent:
+    """The collector gave no counts, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Wish:
     """A one-shot action that a user wrote as an annotation, bound to a revision."""
 
@@ -141,6 +152,7 @@ class WriteBack:
 class Observation:
     """All of it, at one moment; `preview` is the route to a candidate without traffic.
 
+    `pairs` is what the collector has joined of the rollout, where requests are copied.
     `paused_by` is the program that wrote `spec.paused` last, as far as that is known.
     """
 
@@ -152,6 +164,7 @@ class Observation:
     preview: RouteState | None = None
     gateway_problem: str | None = None
     scrape: Scrape = Scrape()
+    pairs: Pairs | Silent | None = None
     wish: Wish | None = None
     paused_by: str | None = None
     write_back: WriteBack | None = None

@@ -142,6 +142,7 @@ def _decision(
             live_weight=situation.live_weight,
             total=situation.evidence.total,
             at_weight=situation.evidence.at_weight,
+            pairs=situation.evidence.pairs,
             harm=round(min(1.0, judgement.harm), 3) if judgement else None,
             safe=round(min(1.0, judgement.safe), 3) if judgement else None,
             metrics=_standings(judgement),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sluice.api.record import Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rejected, Revision, Rollout, Summary, Verdict
-from sluice.core.evidence import Judgement, fold, judge, took
+from sluice.core.evidence import Judgement, fold, judge, took, with_pairs
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
 from sluice.core.revision import changed_digest, wanted_revision
@@ -85,7 +85,8 @@ class Situation:
     @property
     def deadline_passed(self) -> bool:
         """Whether the step has had more than its time."""
-        return self.step_age > timedelta(seconds=self.spec.progress_deadline_seconds)
+        lasts = self.stage.lasts if self.stage else timedelta(0)
+        return self.step_age > lasts + timedelta(seconds=self.spec.progress_deadline_seconds)
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def look(
     if status.rollout and status.stable:
         stage = strategy.stage(spec, status.rollout)
         evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, stage=stage, now=now)
+        evidence = with_pairs(evidence, seen)
         judgement = judge(spec, evidence, stage)
         rollout = took(status.rollout, evidence, seen, now)
         status = status.model_copy(update={"rollout": _summed_up(rollout, evidence, judgement)})
@@ -141,6 +143,7 @@ def _summed_up(rollout: Rollout, evidence: Evidence, judgement: Judgement) -> Ro
     summary = Summary(
         total=evidence.total,
         at_weight=evidence.at_weight,
+        pairs=evidence.pairs,
         harm=round(min(1.0, judgement.harm), 2),
         safe=round(min(1.0, judgement.safe), 2),
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sluice.api.strategy import Pause, StepAnalysis, Verify
+from sluice.api.strategy import Mirror, Pause, StepAnalysis, Verify
 
 
 @dataclass(frozen=True)
 class Stage:
-    """With none of `pause`, `analysis` and `verify` the stage is done when pods and traffic are as it wants them.
+    """With none of `pause`, `analysis`, `verify` and `mirror` the stage is done when pods and traffic are as it wants.
 
     Attributes:
         title: for people.
         weight: percent of the traffic for the candidate.
         pods: ready pods that the candidate needs.
         previewed: whether it has to be reached at its preview address.
+        mirror: the copies of requests that it gets, and what they have to prove; while pausing only what they may not.
     """
 
     title: str
@@ -25,11 +27,17 @@ class Stage:
     analysis: StepAnalysis | None = None
     verify: Verify | None = None
     previewed: bool = False
+    mirror: Mirror | None = None
 
     @property
     def proves(self) -> bool:
         """Whether it waits for a proof, which may never come."""
-        return self.analysis is not None or self.verify is not None
+        return self.pause is None and any((self.analysis, self.verify, self.mirror))
+
+    @property
+    def lasts(self) -> timedelta:
+        """How long at least, however early the proof comes."""
+        return (self.proves and self.mirror and self.mirror.duration) or timedelta(0)
 
     @property
     def waits(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sluice.api.status import Counts, ModelDeploymentStatus, Revision
-from sluice.core.observation import RevisionState, Severity, Trouble
+from sluice.core.observation import RevisionState, Severity, Silent, Trouble
 from sluice.core.replicas import in_the_way
 
 if TYPE_CHECKING:
@@ -104,8 +104,10 @@ def reached(situation: Situation) -> str:
 
 
 def unreachable(situation: Situation) -> str | None:
-    """Say that the pods' metrics can't be read, if so."""
-    stage = situation.stage
+    """Say that what the stage looks at can't be read, if so: the pods' metrics, or the collector's counts."""
+    stage, pairs = situation.stage, situation.seen.pairs
+    if stage and stage.mirror:
+        return f"{pairs.why}; the evidence waits for it" if isinstance(pairs, Silent) else None
     # After a switch stable has no traffic, and is compared with nothing.
     matter = (situation.candidate,) if stage and stage.verify else situation.seen.revisions.values()
     names = {pod.uid: pod.name for state in matter for pod in state.pods}
@@ -122,6 +124,8 @@ def unread(situation: Situation) -> str | None:
     cursors = situation.evidence.cursors
     if all(pod.uid in cursors for pod in situation.candidate.pods if pod.ready and not pod.terminating):
         return None
+    if situation.stage and situation.stage.mirror:
+        return None  # these have no part in it
     return unreachable(situation) or "waiting for the first look at the counters of the candidate's pods"
 
 

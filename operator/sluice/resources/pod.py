@@ -7,6 +7,7 @@ from sluice.api.status import Revision
 from sluice.resources.naming import ANNOTATION_DIGEST, ANNOTATION_MODEL, Manifest, labels, selector
 
 HTTP_PORT = 8080
+MIRROR_PORT = 8081
 METRICS_PORT = 9090
 MODEL_DIR = "/model"
 TMP_DIR = "/tmp"  # noqa: S108 - inside the container, an emptyDir of its own
@@ -30,7 +31,9 @@ SECURITY: Manifest = {
 }
 
 
-def pod_template(*, name: str, revision: Revision, server: Server, tracking_uri: str) -> Manifest:
+def pod_template(
+    *, name: str, revision: Revision, server: Server, tracking_uri: str, collector_url: str = ""
+) -> Manifest:
     """Render the pods of a revision. Done once and then frozen: a newer operator must not re-roll what runs."""
     return {
         "metadata": {
@@ -62,7 +65,7 @@ def pod_template(*, name: str, revision: Revision, server: Server, tracking_uri:
                 }
             ],
             "initContainers": [_fetch(revision, server, tracking_uri)],
-            "containers": [_serve(revision, server)],
+            "containers": [_serve(revision, server, collector_url)],
             "volumes": [
                 {"name": "model", "emptyDir": {"sizeLimit": MODEL_SIZE_LIMIT}},
                 {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": TMP_SIZE_LIMIT}},
@@ -94,7 +97,7 @@ def _fetch(revision: Revision, server: Server, tracking_uri: str) -> Manifest:
     }
 
 
-def _serve(revision: Revision, server: Server) -> Manifest:
+def _serve(revision: Revision, server: Server, collector_url: str) -> Manifest:
     return {
         "name": "server",
         "image": revision.image,
@@ -109,9 +112,11 @@ def _serve(revision: Revision, server: Server) -> Manifest:
             SLUICE_TRUST_PICKLE=str(server.trust_pickle).lower(),
             OMP_NUM_THREADS="1",
             HOME=TMP_DIR,
+            **({"SLUICE_COLLECTOR_URL": collector_url} if collector_url else {}),
         ),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "mirror", "containerPort": MIRROR_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "resources": server.resources.to_kubernetes(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sluice.resources.naming import Manifest, labels, metadata, object_name, selector
 
 PORT = 80
+MIRROR_PORT = 8081
 
 
 def service(*, name: str, namespace: str, revision_name: str, owner: Manifest) -> Manifest:
@@ -23,6 +24,7 @@ def service(*, name: str, namespace: str, revision_name: str, owner: Manifest) -
             "selector": selector(name, revision_name),
             "ports": [
                 {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"},
+                {"name": "mirror", "port": MIRROR_PORT, "targetPort": "mirror", "protocol": "TCP"},
             ],
         },
     }

@@ -7,13 +7,14 @@ other), and a change of weight stays a change of weight.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sluice.api.strategy import Preview
 from sluice.api.traffic import Traffic
 from sluice.resources.naming import Manifest, metadata, object_name, owned_labels, preview_name
-from sluice.resources.service import PORT
+from sluice.resources.service import MIRROR_PORT, PORT
 from sluice.traffic.gateway_status import read, read_slots
 from sluice.traffic.slots import PERCENT, place
 
@@ -25,7 +26,17 @@ KIND = "HTTPRoute"
 
 HEADER_REVISION = "x-sluice-revision"
 HEADER_ASSIGNMENT = "x-sluice-assignment"
+HEADER_COMPARE = "x-sluice-compare"
 RANDOM, PROBE = "random", "probe"
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Copies of `percent` of the requests go to a revision; `compare` tells both versions' pods what to compare."""
+
+    revision: str
+    percent: int
+    compare: str
 
 
 def render(
@@ -39,6 +50,7 @@ def render(
     settled: bool = False,
     kept: Collection[str] = (),
     outage: bool = False,
+    mirror: Mirror | None = None,
 ) -> Manifest:
     """Render the route that gives every revision its percent of the traffic; those with none are left out.
 
@@ -62,7 +74,7 @@ def render(
     labels = metadata(name=name, namespace=namespace, labels=owned_labels(name), owner=owner)
     return _route(
         labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,
-        backends=backends,
+        backends=backends, copies=_copies(name, mirror) if mirror else (), compare=mirror and mirror.compare,
     )  # fmt: skip
 
 
@@ -90,6 +102,8 @@ def _route(
     prefix: str,
     assignment: str,
     backends: list[Manifest],
+    copies: Iterable[Manifest] = (),
+    compare: str | None = None,
 ) -> Manifest:
     if traffic.gateway is None:
         raise ValueError("a route needs a gateway: set traffic.gateway.name")
@@ -101,7 +115,7 @@ def _route(
         "rules": [
             {
                 "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
-                "filters": _filters(prefix, assignment),
+                "filters": [*_filters(prefix, assignment, compare), *copies],
                 "backendRefs": backends,
             }
         ],
@@ -125,18 +139,24 @@ def _prefix(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def _filters(prefix: str, assignment: str) -> list[Manifest]:
+def _filters(prefix: str, assignment: str, compare: str | None) -> list[Manifest]:
     # `set` replaces what a client sent: nobody can write himself into the evidence, or out of it.
-    filters: list[Manifest] = [
-        {
-            "type": "RequestHeaderModifier",
-            "requestHeaderModifier": {"set": [{"name": HEADER_ASSIGNMENT, "value": assignment}]},
-        }
-    ]
+    headers: Manifest = {"set": [{"name": HEADER_ASSIGNMENT, "value": assignment}]}
+    if compare:
+        headers["set"].append({"name": HEADER_COMPARE, "value": compare})
+    else:
+        headers["remove"] = [HEADER_COMPARE]
+    filters: list[Manifest] = [{"type": "RequestHeaderModifier", "requestHeaderModifier": headers}]
     if prefix != "/":
         path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
         filters.append({"type": "URLRewrite", "urlRewrite": {"path": path}})
     return filters
+
+
+def _copies(name: str, mirror: Mirror) -> list[Manifest]:
+    # A port of its own tells the server that it is a copy: it carries the same headers as the request.
+    backend = {"group": "", "kind": "Service", "name": object_name(name, mirror.revision), "port": MIRROR_PORT}
+    return [{"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": mirror.percent}}]
 
 
 def _backend(name: str, revision: str, weight: int) -> Manifest:

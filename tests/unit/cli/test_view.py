@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 from sluice.api.spec import parse_spec
 from sluice.cli.kubectl import Object
-from sluice.cli.render import table
-from sluice.cli.steps import steps_of
-from sluice.cli.view import build
+from sluice.cli.render import screen, table
+from sluice.cli.steps import steps_of, title
+from sluice.cli.view import PairsView, build
 from sluice.core.strategies.blue_green import BlueGreenStrategy
+from sluice.core.strategies.shadow import ShadowStrategy
 
 from tests.unit.cli.cluster import NOW, ONE, TWO, model_deployment, rollout
 
@@ -75,6 +77,10 @@ PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErro
         ({"recreate": {}}, 0, ["▶ begin", "stop the old version", "start the new one", "promote"]),
         ({"recreate": {}}, 1, ["✓ begin", "▶ stop the old version", "start the new one", "promote"]),
         ({"recreate": {}}, 2, ["✓ begin", "✓ stop the old version", "▶ start the new one", "promote"]),
+        ({"shadow": {"then": "Promote"}}, 0, ["▶ mirror 100", "promote"]),
+        ({"shadow": {"percent": 20, "then": "Hold"}}, 1, ["✓ mirror 20", "▶ hold", "promote"]),
+        ({"shadow": {}}, 1, ["✓ mirror 100", "▶ setWeight 10", "analysis", "setWeight 50", "analysis", "promote"]),
+        ({"canary": {"steps": [{"mirror": {"percent": 5}}]}}, 0, ["▶ mirror 5", "promote"]),
         ({"blueGreen": {}}, 0, ["▶ switch", "promote"]),
         ({"blueGreen": {"pause": {"duration": "1m"}}}, 1, ["✓ start", "▶ pause 1m", "switch", "promote"]),
         ({"blueGreen": PREVIEWED}, 3, ["✓ preview", "✓ pause until promoted", "✓ switch", "▶ verify", "promote"]),
@@ -101,6 +107,29 @@ def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object) -> No
     spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"blueGreen": wants}}
     stages = BlueGreenStrategy().stages(parse_spec(spec))
     assert [next(iter(step)) for step in steps_of(spec)] == [stage.title for stage in stages]
+
+
+@pytest.mark.parametrize("wants", [{}, {"then": "Hold"}, {"then": "Promote", "percent": 20}])
+def test_the_stages_of_a_shadow_are_those_of_the_operator(wants: Object) -> None:
+    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"shadow": wants}}
+    stages = ShadowStrategy().stages(parse_spec(spec))
+    assert [title(step) for step in steps_of(spec)] == [stage.title for stage in stages]
+
+
+def test_where_requests_are_copied_pairs_are_shown() -> None:
+    pairs = {"joined": 300, "different": 12, "candidateFailed": 1}
+    raw = model_deployment(rollout=rollout() | {"stepIndex": 0, "evidence": {"pairs": pairs, "safe": 0.5}})
+    raw["spec"]["strategy"] = {"shadow": {"maxErrorRate": 0.02, "maxDisagreement": 0.1}}
+    view = build(raw, (), NOW)
+    assert view.evidence
+    assert view.evidence.pairs == PairsView(300, 12, 1, 0)
+    assert view.evidence.metrics == (
+        "failures of the candidate alone (at most 0.02)",
+        "different answers (at most 0.1)",
+    )
+    out = io.StringIO()
+    Console(file=out, width=100, no_color=True).print(screen(view, ()))
+    assert re.search(r"answered by both +300 +12 +1 +0", out.getvalue())
 
 
 def test_no_evidence_is_shown_where_nothing_is_compared() -> None:

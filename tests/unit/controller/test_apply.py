@@ -13,7 +13,7 @@ from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
-from sluice.core.observation import Pod, ResolvedModel, Scrape, Unresolved
+from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest, Resource
 from sluice.kube.errors import KubeError, NotFoundError, RefusedError, UnavailableError
@@ -70,7 +70,7 @@ class Bench:
 
         records = Records(self.api)
         reconcile = Reconciler(
-            api=self.api, registry=Resolver(self.world), scrape=scrape, records=records,
+            api=self.api, registry=Resolver(self.world), scrape=scrape, compare=nothing_joined, records=records,
             applier=Applier(self.api, "http://mlflow", records, nobody_sets, self.observer, self.notice),
             server_image="server:1", clock=lambda: self.world.now,
         )  # fmt: skip
@@ -148,7 +148,8 @@ async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
     generation = bench.world.store.of_kind("Deployment")[0]["metadata"]["generation"]
     bench.api.written.clear()
     upgraded = Reconciler(
-        api=bench.api, registry=Resolver(bench.world), scrape=no_counts, server_image="server:2",
+        api=bench.api, registry=Resolver(bench.world), scrape=no_counts, compare=nothing_joined,
+        server_image="server:2",
         applier=Applier(bench.api, "http://another", Records(bench.api), nobody_sets),
         records=Records(bench.api), clock=lambda: bench.world.now,
     )  # fmt: skip
@@ -158,6 +159,10 @@ async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
 
 async def nobody_sets(model: str, alias: str, version: str) -> Unresolved | None:
     raise AssertionError("no alias is to be set")
+
+
+async def nothing_joined(comparison: str) -> Silent:
+    return Silent("there is no collector")
 
 
 async def no_counts(pods: Any) -> Scrape:

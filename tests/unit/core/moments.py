@@ -8,7 +8,7 @@ from typing import Any
 
 from sluice.api.record import Decision, Evidence, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout
+from sluice.api.status import ModelDeploymentStatus, Pairs, Rejected, Retired, Revision, Rollout
 from sluice.core.decide import choose, decide
 from sluice.core.observation import (
     Counters,
@@ -19,6 +19,7 @@ from sluice.core.observation import (
     RouteState,
     Scrape,
     Severity,
+    Silent,
     Trouble,
     Unresolved,
     Wish,
@@ -85,6 +86,7 @@ class Moment:
     write_back: WriteBack | None = None
     gateway_problem: str | None = None
     preview: RouteState | None = None
+    pairs: Pairs | Silent | None = None
     now: datetime = NOW
 
     def serving(self, version: str, ready: int = 4) -> Moment:
@@ -164,7 +166,7 @@ class Moment:
         states = {name(v): RevisionState(name(v), replicas=len(pods), pods=pods) for v, pods in self.pods}
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
-            preview=self.preview, gateway_problem=self.gateway_problem, scrape=self.scrape, wish=self.wish,
+            preview=self.preview, pairs=self.pairs, gateway_problem=self.gateway_problem, scrape=self.scrape, wish=self.wish,
             write_back=self.write_back, name="penguins", uid="abc",
         )  # fmt: skip
 

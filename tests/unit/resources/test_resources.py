@@ -88,6 +88,7 @@ def test_the_server_reads_exactly_the_variables_that_it_is_given(monkeypatch: py
     }
     assert {port["name"]: port["containerPort"] for port in server["ports"]} == {
         "http": read.port,
+        "mirror": read.mirror_port,
         "metrics": read.metrics_port,
     }
 
@@ -194,8 +195,20 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 
 
 def test_the_service_answers_on_port_80_for_the_servers_8080() -> None:
-    (port,) = service(name="birds", namespace="zoo", revision_name="r", owner=OWNER)["spec"]["ports"]
+    port, copies = service(name="birds", namespace="zoo", revision_name="r", owner=OWNER)["spec"]["ports"]
     assert (port["name"], port["port"], port["targetPort"]) == ("http", 80, "http")
+    assert (copies["port"], copies["targetPort"]) == (8081, "mirror")
+
+
+def test_pods_know_the_collector_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://sluice-collector.sluice-system.svc"
+    pod = pod_template(
+        name="birds", revision=REVISION, server=Server(), tracking_uri="http://mlflow", collector_url=url
+    )
+    (server,), (without,) = pod["spec"]["containers"], template()["spec"]["containers"]
+    monkeypatch.setenv("SLUICE_COLLECTOR_URL", env(server)["SLUICE_COLLECTOR_URL"])
+    assert Settings().collector_url == url
+    assert "SLUICE_COLLECTOR_URL" not in env(without)
 
 
 def test_a_frozen_template_is_read_back_as_it_was() -> None:

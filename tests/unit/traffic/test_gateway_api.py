@@ -74,7 +74,10 @@ def test_the_whole_route() -> None:
                 "filters": [
                     {
                         "type": "RequestHeaderModifier",
-                        "requestHeaderModifier": {"set": [{"name": "x-sluice-assignment", "value": "random"}]},
+                        "requestHeaderModifier": {
+                            "set": [{"name": "x-sluice-assignment", "value": "random"}],
+                            "remove": ["x-sluice-compare"],
+                        },
                     },
                     {
                         "type": "URLRewrite",
@@ -100,6 +103,25 @@ def test_the_whole_route() -> None:
             }
         ],
     }
+
+
+def test_copies_go_to_a_port_of_their_own_and_say_what_is_compared() -> None:
+    mirror = gateway_api.Mirror("b", 20, "zoo/birds-1;50")
+    live = render({"a": 100})
+    route = gateway_api.render(
+        name="birds", namespace="zoo", owner=OWNER, traffic=TRAFFIC, split={"a": 100}, live=live, mirror=mirror
+    )
+    (rule,) = route["spec"]["rules"]
+    headers, _, copies = rule["filters"]
+    assert headers["requestHeaderModifier"] == {
+        "set": [
+            {"name": "x-sluice-assignment", "value": "random"}, {"name": "x-sluice-compare", "value": "zoo/birds-1;50"},
+        ]
+    }  # fmt: skip
+    backend = {"group": "", "kind": "Service", "name": "birds-b", "port": 8081}
+    assert copies == {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": 20}}
+    assert gateway_api.read(route).weights == {"a": 100}, "copies are no traffic"
+    assert rule["backendRefs"] == live["spec"]["rules"][0]["backendRefs"]
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,8 @@ def _prove(situation: Situation, rollout: Rollout) -> Outcome:
     """Wait for the proof of safety that this stage asks for."""
     judgement = situation.judgement
     silent = words.unreachable(situation)
-    if judgement and judgement.passed and not silent:
+    stage = situation.stage
+    if judgement and judgement.passed and not silent and not (stage and situation.step_age < stage.lasts):
         return advance(situation, rollout, findings.proven(situation))
     message = findings.waiting_for_evidence(situation)
     verdict = Verdict.ERROR if silent else Verdict.RUNNING

@@ -1,0 +1,31 @@
+"""Shadow: the candidate answers copies of real requests; its answers are compared with stable's, and reach nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+from sluice.api.spec import ModelDeploymentSpec
+from sluice.api.strategy import Pause, Shadow, Then
+from sluice.core.stage import Stage
+from sluice.core.strategies.canary import canary_stages, mirror_stage
+from sluice.core.strategies.stepped import SteppedStrategy
+
+
+class ShadowStrategy(SteppedStrategy):
+    """Mirror; then, as the user says, a canary, all traffic at once, or that when somebody promotes."""
+
+    def stages(self, spec: ModelDeploymentSpec) -> tuple[Stage, ...]:
+        """Return the stages that the spec asks for."""
+        wants, replicas = spec.strategy.shadow or Shadow(), spec.desired_replicas
+        mirror = mirror_stage(wants, replicas)
+        if wants.then is Then.HOLD:  # what is copied meanwhile can still do harm
+            return mirror, replace(mirror, title="hold", pause=Pause())
+        return mirror, *canary_stages(spec.strategy.steps, replicas)
+
+    def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
+        """Identify what was asked for up to and including this stage; what comes then can be changed until then."""
+        wants = (spec.strategy.shadow or Shadow()).to_kubernetes()
+        begun = wants if index else {name: value for name, value in wants.items() if name != "then"}
+        return hashlib.sha256(json.dumps(["shadow", begun], sort_keys=True).encode()).hexdigest()[:10]

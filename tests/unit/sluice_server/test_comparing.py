@@ -1,0 +1,207 @@
+"""What the collector is told of answers: by the real server, and what becomes of it when the collector is away."""
+
+import json
+import socket
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sluice_server.comparing import MOST_PREDICTIONS, Answer, Sender, asked
+
+from tests.unit.sluice_server.running import FAILING_ROW, GOOD_ROW, Running, predict, start, until
+
+COMPARE = "default/penguins-1a2b3c4d-7;100"
+
+
+@dataclass
+class Collector:
+    """Takes answers, and answers with the statuses it is given, then with 200."""
+
+    statuses: list[int] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    calls: int = 0
+    url: str = ""
+
+    def answer(self, body: bytes) -> int:
+        self.calls += 1
+        status = self.statuses.pop(0) if self.statuses else 200
+        if status == 200:
+            self.told += json.loads(body)["answers"]
+        return status
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status = collector.answer(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status if self.path == "/v1/answers" else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        collector.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield collector
+        server.shutdown()
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def compared(classifier_dir: Path, tmp_path: Path, collector: Collector) -> Iterator[Running]:
+    mirror = str(free_port())
+    running = start(classifier_dir, tmp_path, SLUICE_COLLECTOR_URL=collector.url, SLUICE_MIRROR_PORT=mirror)
+    running.mirror_port = int(mirror)
+    yield running
+    running.stop()
+
+
+def answer(number: int, predictions: Any = ("Adelie",), **changes: Any) -> Answer:
+    return Answer(**{
+        "comparison": "default/penguins-1", "request": f"r{number}", "side": "stable", "status": 200,
+        "seconds": 0.01, "predictions": predictions,
+    } | changes)  # fmt: skip
+
+
+def test_stable_tells_what_it_has_answered(compared: Running, collector: Collector) -> None:
+    compared.predict(GOOD_ROW, x_sluice_assignment="random", x_sluice_compare=COMPARE, x_request_id="a")
+    until(lambda: collector.told)
+    (told,) = collector.told
+    assert told.pop("seconds") > 0
+    assert told == {
+        "comparison": "default/penguins-1a2b3c4d-7", "request": "a", "side": "stable", "status": 200,
+        "predictions": ["Adelie"],
+    }  # fmt: skip
+
+
+def test_what_comes_to_the_port_for_copies_is_one_whatever_its_headers_say(
+    compared: Running, collector: Collector
+) -> None:
+    headers = {"x_sluice_assignment": "random", "x_sluice_compare": COMPARE}
+    with closing(HTTPConnection("127.0.0.1", compared.mirror_port, timeout=30)) as connection:
+        assert predict(connection, GOOD_ROW, x_request_id="a", **headers).status == 200
+        assert predict(connection, FAILING_ROW, x_request_id="b", **headers).status == 500
+    until(lambda: len(collector.told) == 2)
+    found = [(told["side"], told["status"], told["predictions"]) for told in collector.told]
+    assert found == [("candidate", 200, ["Adelie"]), ("candidate", 500, None)]
+    counted = compared.requests()
+    assert (counted["mirror", "ok"], counted["mirror", "error"], counted["random", "ok"]) == (1, 1, 0)
+
+
+def test_nothing_is_told_of_requests_that_are_not_compared(compared: Running, collector: Collector) -> None:
+    for headers in (
+        {"x_sluice_assignment": "random", "x_request_id": "a"},
+        {"x_sluice_assignment": "random", "x_sluice_compare": COMPARE},
+        {"x_sluice_assignment": "probe", "x_sluice_compare": COMPARE, "x_request_id": "b"},
+        {"x_sluice_compare": COMPARE, "x_request_id": "c"},
+    ):
+        compared.predict(GOOD_ROW, **headers)
+    compared.predict(GOOD_ROW, x_sluice_assignment="random", x_sluice_compare=COMPARE, x_request_id="last")
+    until(lambda: collector.told)
+    assert [told["request"] for told in collector.told] == ["last"]
+
+
+def test_both_protocols_tell_the_same(compared: Running, collector: Collector) -> None:
+    headers = {"x-sluice-assignment": "random", "x-sluice-compare": COMPARE, "x-request-id": "v2"}
+    columns = ("length", "FP64", 39.1), ("mass", "FP64", None), ("island", "BYTES", "Dream")
+    inputs = [{"name": n, "shape": [1], "datatype": kind, "data": [value]} for n, kind, value in columns]
+    with compared.connect() as connection:
+        body = json.dumps({"inputs": inputs}).encode()
+        connection.request("POST", "/v2/models/penguins/infer", body, {"Content-Type": "application/json"} | headers)
+        response = connection.getresponse()
+        assert response.status == 200, response.read()
+    until(lambda: collector.told)
+    assert collector.told[0]["predictions"] == ["Adelie"]
+
+
+@given(st.text(min_size=1), st.integers(1, 100))
+def test_both_sides_choose_the_same_requests_and_a_larger_share_holds_the_smaller(request: str, percent: int) -> None:
+    chosen = asked(f"ns/a-1;{percent}", request) is not None
+    assert chosen is (zlib.crc32(request.encode()) % 100 < percent)
+    assert not chosen or asked(f"ns/a-1;{min(100, percent + 1)}", request) == "ns/a-1"
+
+
+@pytest.mark.parametrize("header", [None, "", ";", "ns/a-1", "ns/a-1;", "ns/a-1;x", ";50", "ns/a-1;-5"])
+def test_a_header_that_says_nothing_compares_nothing(header: str | None) -> None:
+    assert asked(header, "a") is None
+
+
+@pytest.mark.parametrize(
+    ("predictions", "told"),
+    [
+        (np.array(["Adelie", "Gentoo"]), ["Adelie", "Gentoo"]),
+        (np.array([[0.25, 0.75]]), [0.25, 0.75]),
+        (np.array([1.5, np.nan]), [1.5, None]),
+        (pd.DataFrame({"b": [1], "a": [True]}), [True, 1]),
+        (pd.Series(["x"], name="species"), ["x"]),
+        ({"y": [1, 2], "x": "z"}, ["z", 1, 2]),
+    ],
+)
+def test_predictions_are_told_as_plain_values(predictions: Any, told: list[Any]) -> None:
+    assert answer(1, predictions).told()["predictions"] == told
+
+
+def test_of_long_answers_only_the_digest_is_told() -> None:
+    one, other = (answer(1, np.arange(MOST_PREDICTIONS + 1) + start).told() for start in (0, 1))
+    assert one["predictions"] is None
+    assert one["digest"] != other["digest"]
+    assert answer(2, np.arange(MOST_PREDICTIONS + 1)).told()["digest"] == one["digest"]
+
+
+def test_answers_wait_for_a_collector_that_fails_and_none_is_lost(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sluice_server.comparing.RETRY_SECONDS", 0.01)
+    collector.statuses = [503, 500, 429]
+    sender = Sender(collector.url)
+    for number in range(3):
+        sender.offer(answer(number))
+    until(lambda: len(collector.told) == 3)
+    assert {told["request"] for told in collector.told} == {"r0", "r1", "r2"}
+
+
+def test_what_does_not_fit_is_dropped_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluice_server.comparing.RETRY_SECONDS", 60)
+    sender = Sender(f"http://127.0.0.1:{free_port()}", capacity=10)
+    for number in range(1000):
+        sender.offer(answer(number))
+    assert sender._waiting.qsize() <= 10
+
+
+def test_what_is_refused_or_cannot_be_told_stops_nothing(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluice_server.comparing.PAUSE_SECONDS", 0.0)
+
+    class Odd:
+        def tolist(self) -> Any:
+            raise ValueError("no")
+
+    sender = Sender(collector.url)
+    sender.offer(answer(1, Odd()))
+    collector.statuses = [400]
+    until(sender._waiting.empty)
+    sender.offer(answer(2))
+    until(lambda: collector.calls == 1)
+    sender.offer(answer(3))
+    until(lambda: collector.told)
+    assert [told["request"] for told in collector.told] == ["r3"]
