@@ -98,6 +98,10 @@ bench-soak: venv  ## Rollouts back to back for two hours: is the operator's memo
 bench-strategies: venv  ## Measure each strategy with a good and a bad version (about 10 minutes)
 	$(RUN)/python -m benchmarks.strategies --cluster $(CLUSTER)
 
+.PHONY: bench-shadow
+bench-shadow: venv  ## Measure what users notice of a shadow that gets all of their requests (about 10 minutes)
+	$(RUN)/python -m benchmarks.shadow --cluster $(CLUSTER)
+
 .PHONY: bench-faults bench-operator-kill
 bench-faults: venv  ## Random faults in rollouts on the real cluster (about 20 minutes)
 	$(RUN)/python -m benchmarks.faults --cluster $(CLUSTER)

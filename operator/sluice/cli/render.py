@@ -17,7 +17,7 @@ from sluice.cli import words
 from sluice.cli.advice import Advice
 from sluice.cli.states import Tone
 from sluice.cli.steps import COMING, CURRENT, DONE
-from sluice.cli.view import ArmView, EvidenceView, PodView, RevisionView, View
+from sluice.cli.view import ArmView, EvidenceView, PairsView, PodView, RevisionView, View
 
 STYLES = {Tone.GOOD: "green", Tone.BUSY: "cyan", Tone.WAITS: "yellow", Tone.BAD: "bold red"}
 MARKS = {Tone.GOOD: "✓", Tone.BUSY: "▶", Tone.WAITS: "‖", Tone.BAD: "✗"}

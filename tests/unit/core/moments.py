@@ -166,8 +166,8 @@ class Moment:
         states = {name(v): RevisionState(name(v), replicas=len(pods), pods=pods) for v, pods in self.pods}
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
-            preview=self.preview, pairs=self.pairs, gateway_problem=self.gateway_problem, scrape=self.scrape, wish=self.wish,
-            write_back=self.write_back, name="penguins", uid="abc",
+            preview=self.preview, pairs=self.pairs, gateway_problem=self.gateway_problem, scrape=self.scrape,
+            wish=self.wish, write_back=self.write_back, name="penguins", uid="abc",
         )  # fmt: skip
 
     @property
