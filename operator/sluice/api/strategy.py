@@ -104,7 +104,7 @@ class Canary(ApiModel):
             ),
             cel(
                 "self.map(s, has(s.mirror) ? 0 : 1).isSorted()",
-                "mirror steps must come before all others, after which the candidate has requests of its own: order them so",
+                "mirror steps must come before all others (then the candidate has requests of its own): order them so",
             ),
             cel(
                 "!self.exists(s, !has(s.mirror)) || has(self.filter(s, !has(s.mirror))[0].setWeight)",
