@@ -157,7 +157,7 @@ class Ledger:
                 row, tally = self._lock(connection, name, self._clock())
                 mine = old & (answers.c.comparison == row)
                 sides = select(answers.c.side, func.count()).where(mine).group_by(answers.c.side)
-                for side, count in connection.execute(sides).tuples():
+                for side, count in connection.execute(sides):
                     tally = tally.lost(SIDES[side], count)
                     counts[SIDES[side]] += count
                 connection.execute(update(answers).where(mine).values(answer=None))

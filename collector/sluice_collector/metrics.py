@@ -16,7 +16,7 @@ REFUSALS = ("malformed", "too_large")
 
 
 class Metrics:
-    """Counts of one process, or of all workers where PROMETHEUS_MULTIPROC_DIR says so; zeros are there from the start."""
+    """Counts of one process, or of all workers with PROMETHEUS_MULTIPROC_DIR; zeros are there from the start."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
