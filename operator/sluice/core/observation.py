@@ -151,6 +151,7 @@ class Observation:
     route: RouteState | None = None
     preview: RouteState | None = None
     gateway_problem: str | None = None
+    autoscaling_problem: str | None = None
     scrape: Scrape = Scrape()
     wish: Wish | None = None
     paused_by: str | None = None
