@@ -32,6 +32,8 @@ NEEDED = [
     *((APPS, "deployments", "", verb) for verb in WRITE),
     *((APPS, "controllerrevisions", "", verb) for verb in WRITE),
     *(("", "services", "", verb) for verb in WRITE),
+    *(("autoscaling", "horizontalpodautoscalers", "", verb) for verb in WRITE),
+    *(("policy", "poddisruptionbudgets", "", verb) for verb in WRITE),
     *((GATEWAY, "httproutes", "", verb) for verb in WRITE),
     *(("", "pods", "", verb) for verb in READ),
     *(("discovery.k8s.io", "endpointslices", "", verb) for verb in READ),

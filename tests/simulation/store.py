@@ -14,7 +14,7 @@ from sluice.resources.naming import FIELD_MANAGER
 Key = tuple[str, str, str]  # kind, namespace, name
 Path = tuple[str, ...]
 
-WITH_GENERATION = ("ModelDeployment", "Deployment", "HTTPRoute")
+WITH_GENERATION = ("ModelDeployment", "Deployment", "HTTPRoute", "PodDisruptionBudget")
 WITHOUT_STATUS_SUBRESOURCE = ("RolloutRecord",)
 SOMEBODY = "somebody-else"
 SET_BY_SERVER = {"resourceVersion", "uid", "generation", "creationTimestamp", "deletionTimestamp"}
@@ -142,6 +142,8 @@ class Store:
     def _put(self, key: Key, manifest: Manifest) -> None:
         """Store an object, with a new version only if it differs, a new generation only if its spec does."""
         manifest = as_stored(manifest)
+        if key[0] == "Deployment":
+            manifest["spec"].setdefault("replicas", 1)  # what the API server makes of a number that nobody owns
         live, meta = self.objects.get(key), manifest["metadata"]
         if live is None:
             self.uids += 1

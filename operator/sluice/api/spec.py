@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from sluice.api.autoscaling import SPEC_RULES, Autoscaling
 from sluice.api.base import ApiModel, Name, NotBuiltYet, cel, matching, validations
 from sluice.api.strategy import Canary, Strategy
 from sluice.api.traffic import Traffic
@@ -283,17 +284,15 @@ class Analysis(ApiModel):
     )
 
 
-class Autoscaling(NotBuiltYet):
-    """Kept free for horizontal autoscaling per revision."""
-
-
 class ModelDeploymentSpec(ApiModel):
     """The desired state."""
 
     model: ModelSource
     server: Server = Server()
     replicas: int | None = Field(default=None, ge=0, le=1000, description="Pods of the stable revision; default 1.")
-    autoscaling: Autoscaling | None = None
+    autoscaling: Autoscaling | None = Field(
+        default=None, description="In place of replicas: a HorizontalPodAutoscaler for each revision that serves."
+    )
     traffic: Traffic | None = None
     strategy: Strategy = Strategy(canary=Canary())
     analysis: Analysis = Analysis()
@@ -321,13 +320,20 @@ class ModelDeploymentSpec(ApiModel):
                 " != (self.traffic.pathPrefix + '/').replace('//', '/'))",
                 "the preview has the address of the traffic: name another pathPrefix, or hostnames, in its place",
             ),
-            cel("!has(self.autoscaling)", "autoscaling is not built yet: set replicas"),
+            *SPEC_RULES,
         )
     }
 
     @property
     def desired_replicas(self) -> int:
-        """Pods of the stable revision."""
+        """Pods that all traffic needs; with autoscaling `core.demand.in_numbers` has put in how many that are now."""
+        return self.least_replicas if self.replicas is None else self.replicas
+
+    @property
+    def least_replicas(self) -> int:
+        """Pods without which stable lacks some: an autoscaler that is just starting more is no trouble."""
+        if self.autoscaling:
+            return self.autoscaling.min_replicas
         return 1 if self.replicas is None else self.replicas
 
 

@@ -117,6 +117,13 @@ class Rollout(ApiModel):
     evidence: Summary = Summary()
 
 
+class Demand(ApiModel):
+    """Pods that all traffic needs, held while autoscalers see only a part of it."""
+
+    pods: int = Field(description="The most that stable has had since the rollout began.")
+    until: Time | None = Field(default=None, description="When the autoscalers can tell again; empty: in a rollout.")
+
+
 class LastAction(ApiModel):
     """The answer to the last wish that came by annotation."""
 
@@ -141,6 +148,9 @@ class ModelDeploymentStatus(ApiModel):
     )
     down_since: Time | None = Field(
         default=None, description="No version serves since a recreate has stopped the old one."
+    )
+    demand: Demand | None = Field(
+        default=None, description="With autoscaling: no version that has all traffic gets fewer pods than this."
     )
     preview: str | None = Field(
         default=None, description="The revision that the preview route leads to, as long as there is one."

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sluice.api.base import API_VERSION, KIND
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Revision
+from sluice.controller.companions import companions, counted, in_order, key_of, unwanted
 from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.records import Records
@@ -18,6 +19,8 @@ from sluice.controller.repairs import repaired, taken_out
 from sluice.core.observation import Unresolved, WriteBack
 from sluice.core.plan import AliasWish, Event, Plan
 from sluice.kube.api import (
+    AUTOSCALERS,
+    BUDGETS,
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,
     EVENTS,
@@ -44,7 +47,7 @@ SetAlias = Callable[[str, str, str], Awaitable[Unresolved | None]]
 
 WRITE_BACK_AGAIN = timedelta(seconds=15)
 
-KINDS = {"Deployment": DEPLOYMENTS, "Service": SERVICES, "HTTPRoute": ROUTES}
+KINDS = {kind.kind: kind for kind in (DEPLOYMENTS, SERVICES, ROUTES, AUTOSCALERS, BUDGETS)}
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,10 @@ class Applier:
         await self._preview(target, plan, memory, live)
         for revision in plan.freeze:
             await self._freeze(target, revision, memory, live)
-        for name, replicas in plan.scale.items():
-            await self._run(target, name, replicas, memory, live)
+        for name in plan.scale:
+            await self._run(target, plan, name, memory, live)
         for name in plan.forget:
-            await self._forget(target, name, memory)
+            await self._forget(target, name, memory, live)
         if plan.clear_wish and plan.status.last_action:
             await self._clear_wish(target, plan.status.last_action.action, version)
         if plan.write_back:
@@ -201,9 +204,9 @@ class Applier:
         return frozen_template(found) if found else None
 
     async def _run(
-        self, target: Target, name: str, replicas: int, memory: Memory, live: Mapping[tuple[str, str], Manifest]
+        self, target: Target, plan: Plan, name: str, memory: Memory, live: Mapping[tuple[str, str], Manifest]
     ) -> None:
-        """Apply a revision's Service and Deployment."""
+        """Apply a revision's Service, its Deployment and what stands beside that."""
         found = live.get(("Deployment", object_name(target.name, name)))
         template = memory.frozen.get(name) or await self._frozen(target, name) or (found and found["spec"]["template"])
         if template is None:
@@ -211,18 +214,22 @@ class Applier:
         memory.frozen[name] = template
         manifest = service(name=target.name, namespace=target.namespace, revision_name=name, owner=target.owner)
         await self._apply(manifest, memory, live)
-        manifest = deployment(
-            name=target.name, namespace=target.namespace, revision_name=name, template=template, replicas=replicas,
-            owner=target.owner,
+        floor, whose = plan.floors.get(name), {"name": target.name, "namespace": target.namespace}
+        beside = companions(target.spec, name, plan.scale[name], floor, owner=target.owner, **whose)
+        for resource in unwanted(target.name, name, beside, live):
+            await self._delete(resource, target, name, memory)
+        keeps = deployment(
+            revision_name=name, template=template, replicas=plan.scale[name], owner=target.owner, **whose
         )  # fmt: skip
-        await self._apply(manifest, memory, live)
+        for manifest in in_order(counted(keeps, found, floor), beside, live):
+            await self._apply(manifest, memory, live)
 
     async def _apply(self, manifest: Manifest, memory: Memory, live: Mapping[tuple[str, str], Manifest]) -> None:
         """Apply an object, unless it is as it should be; fails if it has changed since it was looked at.
 
         Another controller that takes over, or hangs on for a moment too long, can't undo what came after its look.
         """
-        key = (manifest["kind"], manifest["metadata"]["name"])
+        key = key_of(manifest)
         found = live.get(key)
         if memory.is_applied(key, manifest, found):
             return
@@ -254,13 +261,17 @@ class Applier:
             memory.repairs.append(taken_out(found, fields))
         return version
 
-    async def _forget(self, target: Target, revision: str, memory: Memory) -> None:
-        name = object_name(target.name, revision)
-        resources: tuple[Resource, ...] = (SERVICES, CONTROLLER_REVISIONS, DEPLOYMENTS)
-        for resource in resources:
-            await self.api.delete(resource, target.namespace, name)
-            memory.applied.pop((resource.kind, name), None)
+    async def _forget(
+        self, target: Target, revision: str, memory: Memory, live: Mapping[tuple[str, str], Manifest]
+    ) -> None:
+        for resource in (*unwanted(target.name, revision, (), live), SERVICES, CONTROLLER_REVISIONS, DEPLOYMENTS):
+            await self._delete(resource, target, revision, memory)
         memory.frozen.pop(revision, None)
+
+    async def _delete(self, resource: Resource, target: Target, revision: str, memory: Memory) -> None:
+        name = object_name(target.name, revision)
+        await self.api.delete(resource, target.namespace, name)
+        memory.applied.pop((resource.kind, name), None)
 
     async def _clear_wish(self, target: Target, action: str, version: str) -> None:
         """Take off the annotation that was answered, unless somebody has written since: it may be a new wish."""

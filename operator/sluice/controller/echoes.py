@@ -10,7 +10,9 @@ from typing import Any
 from sluice.kube.api import KubeApi, Manifest, Resource
 
 MOST = 10_000
-WATCHED = ("ModelDeployment", "Deployment", "Service", "HTTPRoute")
+# These have a status from the beginning, and nothing in it matters here.
+STATUS_FROM_THE_BEGINNING = ("Service", "HorizontalPodAutoscaler", "PodDisruptionBudget")
+WATCHED = ("ModelDeployment", "Deployment", "HTTPRoute", *STATUS_FROM_THE_BEGINNING)
 
 
 @dataclass
@@ -22,10 +24,10 @@ class Echoes:
     def wrote(self, sent: Manifest, stored: Manifest) -> None:
         """Note a write, unless somebody else's may be hidden in its answer.
 
-        Only who named the version that he had read, or made the object, knows all that is in it. (A Service has a
-        status from the beginning, and nothing in it matters here.)
+        Only who named the version that he had read, or made the object, knows all that is in it.
         """
-        knows = sent["metadata"].get("resourceVersion") or not stored.get("status") or sent["kind"] == "Service"
+        made = not stored.get("status") or sent["kind"] in STATUS_FROM_THE_BEGINNING
+        knows = sent["metadata"].get("resourceVersion") or made
         if sent["kind"] in WATCHED and knows:
             self._versions[stored["metadata"]["resourceVersion"]] = None
             if len(self._versions) > MOST:

@@ -25,6 +25,8 @@ OWNED = (
     ("", "v1", "pods"),
     ("", "v1", "services"),
     ("gateway.networking.k8s.io", "v1", "httproutes"),
+    ("autoscaling", "v2", "horizontalpodautoscalers"),
+    ("policy", "v1", "poddisruptionbudgets"),
 )
 FINALIZER = f"{GROUP}/finalizer"
 FINALIZER_WAITS = 10
@@ -44,6 +46,8 @@ class Handlers:
     horizon: Horizon = field(default_factory=Horizon)
     empty: dict[str, Any] = field(default_factory=dict)
     """Deployments without pods, by UID: their generation and labels when last seen."""
+    wanted: dict[str, Any] = field(default_factory=dict)
+    """What autoscalers and disruption budgets are to do, by UID, and their labels."""
 
     async def live(
         self, namespace: str | None, name: str | None, stopped: Any, meta: Any = None, status: Any = None, **_: Any
@@ -102,7 +106,7 @@ class Handlers:
         event: kopf.RawEvent | None = None,
         **_: Any,
     ) -> None:
-        """Wake the owner of a Deployment, a pod, a Service or a route that others changed."""
+        """Wake the owner of what others changed."""
         if resource and meta:
             self.horizon.saw(resource.plural, meta)
         owner = labels.get(LABEL_MODEL_DEPLOYMENT)
@@ -121,6 +125,17 @@ class Handlers:
             if known == seen:
                 return
         await self.child_changed(labels=labels, meta=meta, **about)
+
+    async def companion_changed(self, uid: str, labels: Any, spec: Any, **about: Any) -> None:
+        """Wake the owner of an autoscaler or a disruption budget; what these write about their work is no reason."""
+        seen = (dict(spec), dict(labels))
+        if about.get("type") == "DELETED":
+            self.wanted.pop(uid, None)
+        elif self.wanted.get(uid) == seen:
+            return
+        else:
+            self.wanted[uid] = seen
+        await self.child_changed(labels=labels, **about)
 
 
 def _strip(body: Any) -> None:
@@ -143,8 +158,13 @@ def register(registry: kopf.OperatorRegistry, handlers: Handlers) -> None:
     kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, id="live", cancellation_backoff=10, cancellation_timeout=15)(
         handlers.live
     )
+    special: dict[str, Callable[..., Any]] = {
+        "deployments": handlers.deployment_changed,
+        "horizontalpodautoscalers": handlers.companion_changed,
+        "poddisruptionbudgets": handlers.companion_changed,
+    }
     for group, version, plural in OWNED:
-        handler = handlers.deployment_changed if plural == "deployments" else handlers.child_changed
+        handler = special.get(plural, handlers.child_changed)
         kopf.on.event(group, version, plural, registry=registry, id=f"{plural}-changed")(handler)
 
 

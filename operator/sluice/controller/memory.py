@@ -182,8 +182,9 @@ class Memory:
         meta = live["metadata"]
         if meta["resourceVersion"] == known.version:
             return True
-        same_spec = known.generation is not None and meta.get("generation") == known.generation
-        return same_spec and _within(manifest["metadata"], meta)
+        if known.generation is None:  # as an autoscaler, which has a status all the same
+            return holds(live, manifest)
+        return meta.get("generation") == known.generation and _within(manifest["metadata"], meta)
 
 
 def _digest(content: Manifest) -> bytes:

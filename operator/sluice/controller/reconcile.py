@@ -92,6 +92,7 @@ class Reconciler:
             route=world.route and replace(world.route, settled=memory.has_settled(route, self.clock())),
             preview=world.preview,
             gateway_problem=world.gateway_problem,
+            autoscaling_problem=world.autoscaling_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
             pairs=pairs,
             wish=read_wish(meta),

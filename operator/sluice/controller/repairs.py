@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sluice.core.plan import Event, EventType
 from sluice.kube.api import Manifest
 from sluice.kube.ownership import taken, writer
+from sluice.resources.autoscaler import is_autoscaled
 
 MOST_FIELDS = 3
 
@@ -31,7 +32,7 @@ def repaired(manifest: Manifest, found: Manifest | None, *, made_again: bool) ->
     name = _name(manifest)
     if made_again:
         return _repair(name, f"{name} was deleted, or had lost its labels: made again")
-    fields = taken(manifest, found) if found else ()
+    fields = taken(_claimed(manifest, found), found) if found else ()
     if not fields:
         return None
     return _put_back(name, (field.manager for field in fields), {field.field: str(field) for field in fields})
@@ -41,6 +42,13 @@ def taken_out(found: Manifest, fields: Collection[str]) -> Repair:
     """Say which fields, that somebody had added to an object's spec, were taken out again."""
     managers = (writer(found["metadata"], "spec", field) or "" for field in fields)
     return _put_back(_name(found), managers, {field: f"spec.{field} removed" for field in fields})
+
+
+def _claimed(manifest: Manifest, found: Manifest) -> Manifest:
+    """Return what nobody else may write: an autoscaler was free to change the number of pods."""
+    if not is_autoscaled(found):
+        return manifest
+    return manifest | {"spec": {key: value for key, value in manifest["spec"].items() if key != "replicas"}}
 
 
 def _name(manifest: Manifest) -> str:

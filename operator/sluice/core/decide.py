@@ -8,7 +8,7 @@ from datetime import datetime
 from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
-from sluice.core import layout
+from sluice.core import demand, layout
 from sluice.core.announce import announcements
 from sluice.core.describe import describe
 from sluice.core.future import without_future
@@ -40,15 +40,22 @@ def decide(
         record: of the rollout in progress, as far as it was stored.
     """
     strategy = STRATEGIES[spec.strategy.kind]
+    status = without_future(status, spec, now)
+    spec = demand.in_numbers(spec, status, seen)
     evidence = record.status.evidence if record and status.rollout else Evidence()
     if record is None and status.decisions:  # somebody deleted it: what the counters held before belongs to nothing
         evidence = Evidence(since=now)
-    situation = look(spec, without_future(status, spec, now), evidence, seen, now=now, strategy=strategy)
+    situation = look(spec, status, evidence, seen, now=now, strategy=strategy)
     rule, outcome = choose(situation)
     forgotten = layout.forget(spec, outcome.facts, seen, now)
     facts = layout.without(outcome.facts, forgotten)
     preview = layout.preview(spec, facts, seen)
-    facts = facts.model_copy(update={"preview": preview or (facts.preview if seen.preview else None)})
+    facts = facts.model_copy(
+        update={
+            "preview": preview or (facts.preview if seen.preview else None),
+            "demand": demand.held(spec, facts, now),
+        }
+    )
     entry = keep(record, situation, outcome, rule, facts)
     if entry:
         facts = facts.model_copy(update={"decisions": entry.number})
@@ -56,10 +63,12 @@ def decide(
     write_back = layout.write_back(spec, facts)
     kept = layout.kept(facts, seen, now)
     described = describe(status, after, outcome, selector)
+    scale = layout.scale(spec, facts, seen, now, strategy)
     return Plan(
         status=described,
         entry=entry,
-        scale=layout.scale(spec, facts, seen, now, strategy),
+        scale=scale,
+        floors=demand.floors(spec, facts, scale),
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen, strategy),
         preview=preview,
@@ -72,6 +81,7 @@ def decide(
         clear_wish=facts.last_action is not None and facts.last_action.pending,
         requeue_after=min(
             outcome.requeue_after,
+            demand.left(facts, now),
             RETRY_SECONDS if write_back else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
         ),

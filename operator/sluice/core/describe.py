@@ -30,6 +30,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     message = outcome.message if problem is None else f"{problem.message}; {outcome.message}"
     if seen.write_back and seen.write_back.error:
         message += f"; the alias {seen.write_back.alias} can't be written back: {seen.write_back.error}"
+    if seen.autoscaling_problem and spec.autoscaling:
+        message += f"; the autoscaler can't do its work: {seen.autoscaling_problem}"
     if facts.rollout is None and recreating(after):
         message += f"; {words.on_the_way_back(after)}"
     rollout = facts.rollout
@@ -66,7 +68,7 @@ def problem_of(situation: Situation) -> Says | None:
         return Says(
             TRUE, seen.route.reason or "RouteNotAccepted", f"the gateway refuses the route: {seen.route.message}"
         )
-    replicas, ready = situation.spec.desired_replicas, situation.stable.ready
+    replicas, ready = situation.spec.least_replicas, situation.stable.ready
     if situation.seen.preview and situation.seen.preview.accepted is False:
         return Says(TRUE, PREVIEW_REFUSED, f"the gateway refuses the preview: {situation.seen.preview.message}")
     if recreating(situation):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout
+from sluice.core.demand import BLIND
 from sluice.core.timing import DRAIN, seconds
 
 
@@ -19,6 +20,8 @@ def without_future(status: ModelDeploymentStatus, spec: ModelDeploymentSpec, now
         changes["retired"] = tuple(
             entry.model_copy(update={"scale_down_at": min(entry.scale_down_at, latest)}) for entry in status.retired
         )
+    if status.demand and status.demand.until and status.demand.until > now + BLIND:
+        changes["demand"] = status.demand.model_copy(update={"until": now + BLIND})
     return status.model_copy(update=changes) if changes else status
 
 

@@ -163,6 +163,7 @@ class Observation:
     route: RouteState | None = None
     preview: RouteState | None = None
     gateway_problem: str | None = None
+    autoscaling_problem: str | None = None
     scrape: Scrape = Scrape()
     pairs: Pairs | Silent | None = None
     wish: Wish | None = None

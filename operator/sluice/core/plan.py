@@ -68,6 +68,7 @@ class Plan:
         status: facts and the words for people.
         entry: what is to be kept of the rollout, written before the status.
         scale: pods wanted by revision; a revision not named here keeps its objects as they are.
+        floors: the fewest pods by revision, where an autoscaler says how many there are; of others `scale` says it.
         freeze: revisions whose pod template must exist before they are scaled.
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         preview: the revision that the preview route leads to; None: there must be no such route.
@@ -84,6 +85,7 @@ class Plan:
     status: ModelDeploymentStatus
     entry: Entry | None = None
     scale: Mapping[str, int] = field(default_factory=dict)
+    floors: Mapping[str, int] = field(default_factory=dict)
     freeze: tuple[Revision, ...] = ()
     split: Mapping[str, int] | None = None
     preview: str | None = None

@@ -36,6 +36,8 @@ PODS = Resource("v1", "Pod", "pods")
 ENDPOINT_SLICES = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 EVENTS = Resource("v1", "Event", "events")
 ROUTES = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 GATEWAYS = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 

@@ -6,12 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, ROUTES, SERVICES, Resource
+from sluice.kube.api import (
+    AUTOSCALERS,
+    BUDGETS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    GATEWAYS,
+    ROUTES,
+    SERVICES,
+    Resource,
+)
 
 # What follows from a ModelDeployment. Read from the store are the ModelDeployment itself and its record; its templates,
 # which are written once and must not be written again; and pods: where two versions must never run side by side, one
 # that is not seen yet would do harm.
-CACHED = (DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, ROUTES, SERVICES)
+CACHED = (AUTOSCALERS, BUDGETS, DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, ROUTES, SERVICES)
 
 
 @dataclass

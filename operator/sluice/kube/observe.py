@@ -10,10 +10,23 @@ from typing import Any, get_args
 from sluice.api.spec import Approval, ModelDeploymentSpec
 from sluice.api.traffic import Traffic
 from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
-from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
+from sluice.kube.api import (
+    AUTOSCALERS,
+    BUDGETS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    GATEWAYS,
+    PODS,
+    ROUTES,
+    SERVICES,
+    KubeApi,
+    Manifest,
+)
 from sluice.kube.errors import ForbiddenError
 from sluice.kube.ownership import writer
 from sluice.kube.pods import read_pod
+from sluice.resources.autoscaler import is_autoscaled, trouble
+from sluice.resources.disruption import FEWEST
 from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name
 from sluice.traffic import gateway_api
 
@@ -27,6 +40,7 @@ class World:
     preview: RouteState | None
     gateway_problem: str | None
     objects: Mapping[tuple[str, str], Manifest]
+    autoscaling_problem: str | None = None
 
 
 async def observe(
@@ -58,6 +72,9 @@ async def observe(
     objects = {("Deployment", d["metadata"]["name"]): d for d in deployments}
     objects |= {("Service", s["metadata"]["name"]): s for s in services}
     objects |= {("HTTPRoute", found["metadata"]["name"]): found for found in routes.values()}
+    autoscalers, budgets = await read_companions(api, namespace, mine, spec, deployments)
+    objects |= {(AUTOSCALERS.kind, found["metadata"]["name"]): found for found in autoscalers}
+    objects |= {(BUDGETS.kind, found["metadata"]["name"]): found for found in budgets}
     route, preview = routes.get(name), routes.get(preview_name(name))
     return World(
         revisions=read_revisions(deployments, pods, slices),
@@ -65,7 +82,21 @@ async def observe(
         preview=gateway_api.read(preview) if preview else None,
         gateway_problem=problem,
         objects=objects,
+        autoscaling_problem=next(filter(None, map(trouble, autoscalers)), None),
     )
+
+
+async def read_companions(
+    api: KubeApi, namespace: str, labels: str, spec: ModelDeploymentSpec, deployments: list[Manifest]
+) -> tuple[list[Manifest], list[Manifest]]:
+    """Return autoscalers and disruption budgets; most ModelDeployments have none, and nobody asks for theirs.
+
+    They come after their Deployment and go before it changes, so it tells whether there may be some.
+    """
+    scales = spec.autoscaling is not None or any(map(is_autoscaled, deployments))
+    several = spec.least_replicas >= FEWEST or any(d["spec"].get("replicas", 1) >= FEWEST for d in deployments)
+    budgets = await api.list(BUDGETS, namespace, labels) if scales or several else []
+    return await api.list(AUTOSCALERS, namespace, labels) if scales else [], budgets
 
 
 async def read_pods(api: KubeApi, namespace: str, labels: str) -> tuple[list[Manifest], list[Manifest]]:

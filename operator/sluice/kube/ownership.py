@@ -97,6 +97,17 @@ def _held(key: str, ours: Mapping[str, Any], wanted: Any, live: Any) -> bool:
     return value is not _MISSING and _holds(ours, value, found)
 
 
+def owns(live: Mapping[str, Any], *path: str) -> bool:
+    """Say whether we have applied a field and nobody has changed it since."""
+    for entry in live["metadata"].get("managedFields") or ():
+        if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply") and not entry.get("subresource"):
+            fields = entry.get("fieldsV1") or {}
+            for key in path:
+                fields = fields.get(f"f:{key}") if fields is not None else None
+            return fields is not None
+    return False
+
+
 def writer(metadata: Mapping[str, Any], *path: str) -> str | None:
     """Return the program that wrote a field last, None when nobody is known to have."""
     for entry in metadata.get("managedFields") or ():

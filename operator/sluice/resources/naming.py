@@ -18,6 +18,7 @@ LABEL_REVISION = f"{GROUP}/revision"
 
 ANNOTATION_MODEL = f"{GROUP}/model"
 ANNOTATION_DIGEST = f"{GROUP}/digest"
+ANNOTATION_AUTOSCALED = f"{GROUP}/autoscaled"
 WISHES: Mapping[Approval, str] = {
     "promote": f"{GROUP}/promote",
     "abort": f"{GROUP}/abort",

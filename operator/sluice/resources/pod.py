@@ -22,6 +22,8 @@ START_SECONDS = 300  # a large model takes long to load and warm up; the step's 
 MODEL_SIZE_LIMIT = "8Gi"
 TMP_SIZE_LIMIT = "256Mi"
 
+SPREAD_OVER = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+
 SECURITY: Manifest = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -59,10 +61,11 @@ def pod_template(
             "topologySpreadConstraints": [
                 {
                     "maxSkew": 1,
-                    "topologyKey": "kubernetes.io/hostname",
+                    "topologyKey": place,
                     "whenUnsatisfiable": "ScheduleAnyway",
                     "labelSelector": {"matchLabels": selector(name, revision.name)},
                 }
+                for place in SPREAD_OVER
             ],
             "initContainers": [_fetch(revision, server, tracking_uri)],
             "containers": [_serve(revision, server, collector_url)],

@@ -197,6 +197,33 @@ async def test_the_status_of_a_deployment_without_pods_wakes_nobody(
 
 
 @pytest.mark.parametrize(
+    ("change", "woken"),
+    [
+        ({"status": {"currentMetrics": [{}]}}, False),
+        ({"spec": {"minReplicas": 1}}, True),
+        ({"labels": {"sluice.dev/model-deployment": NAME, "more": "x"}}, True),
+        ({"type": "DELETED"}, True),
+    ],
+    ids=["its status", "its spec", "its labels", "deleted"],
+)
+async def test_what_an_autoscaler_writes_about_its_work_wakes_nobody(
+    handlers: Handlers, change: dict[str, Any], woken: bool
+) -> None:
+    seen: dict[str, Any] = {
+        "uid": "u", "namespace": NAMESPACE, "labels": {"sluice.dev/model-deployment": NAME}, "meta": {},
+        "spec": {"minReplicas": 2}, "status": {}, "type": "ADDED",
+    }  # fmt: skip
+    event = handlers.wakeups.add(KEY)
+    await handlers.companion_changed(**seen)
+    assert event.is_set(), "the first sight of it is news"
+    event.clear()
+    await handlers.companion_changed(**(seen | {"type": "MODIFIED"} | change))
+    assert event.is_set() is woken
+    await handlers.companion_changed(**(seen | {"type": "DELETED"}))
+    assert handlers.wanted == {}
+
+
+@pytest.mark.parametrize(
     ("status", "kept"), [({"message": "x"}, {}), ({"rollout": {"weight": 20}, "message": "x"}, {"rollout": True})]
 )
 async def test_what_kopf_keeps_of_an_object_is_only_what_is_read_of_it(
@@ -213,5 +240,5 @@ def test_kopf_runs_no_handler_in_a_thread(handlers: Handlers) -> None:
     registry = kopf.OperatorRegistry()
     register(registry, handlers)
     found = [*registry._watching.get_all_handlers(), *registry._spawning.get_all_handlers()]
-    assert len(found) == 6
+    assert len(found) == 8
     assert all(inspect.iscoroutinefunction(handler.fn) for handler in found)
