@@ -8,7 +8,7 @@ from datetime import datetime
 from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
-from sluice.core import layout
+from sluice.core import layout, targeted
 from sluice.core.announce import announcements
 from sluice.core.describe import describe
 from sluice.core.future import without_future
@@ -49,6 +49,8 @@ def decide(
     facts = layout.without(outcome.facts, forgotten)
     preview = layout.preview(spec, facts, seen)
     facts = facts.model_copy(update={"preview": preview or (facts.preview if seen.preview else None)})
+    meant = targeted.wanted(spec, facts, seen)
+    facts = facts.model_copy(update={"targeted": meant or (facts.targeted if seen.targeted else None)})
     entry = keep(record, situation, outcome, rule, facts)
     if entry:
         facts = facts.model_copy(update={"decisions": entry.number})
@@ -63,6 +65,7 @@ def decide(
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen, strategy),
         preview=preview,
+        targeted=meant,
         kept=kept,
         outage=layout.outage(facts, seen),
         forget=forgotten,
@@ -73,6 +76,7 @@ def decide(
             outcome.requeue_after,
             RETRY_SECONDS if write_back else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
+            READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,
         ),
     )
 

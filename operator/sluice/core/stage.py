@@ -16,6 +16,7 @@ class Stage:
         weight: percent of the traffic for the candidate.
         pods: ready pods that the candidate needs.
         previewed: whether it has to be reached at its preview address.
+        targeted: whether requests that match have to reach it.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Stage:
     analysis: StepAnalysis | None = None
     verify: Verify | None = None
     previewed: bool = False
+    targeted: bool = False
 
     @property
     def proves(self) -> bool:
