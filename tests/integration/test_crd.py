@@ -56,6 +56,18 @@ def shadow(**wants: Any) -> dict[str, Any]:
     return changed(strategy={"shadow": wants})
 
 
+def canary(*matches: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return changed(strategy={"canary": {"match": list(matches)} | more})
+
+
+def header(name: str, value: str = "beta") -> dict[str, Any]:
+    return {"header": {"name": name, "value": value}}
+
+
+def cookie(name: str, value: str = "beta") -> dict[str, Any]:
+    return {"cookie": {"name": name, "value": value}}
+
+
 def resources(**kinds: dict[str, Any]) -> dict[str, Any]:
     return changed(server={"resources": kinds})
 
@@ -66,6 +78,14 @@ ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
 RISE = "the weights of the steps must rise: order the setWeight steps"
 MARGINS = "at most 10 analysis steps can have margins of their own: remove the margins"
 FIRST = "the first step must be a setWeight or a mirror: without traffic"
+AFTER_MATCH = "with match the steps begin with a setWeight, or with one pause and then a setWeight"
+ONE_MATCH = "write exactly one of header and cookie in each item, for example header: {name: x-group, value: beta}"
+HEADER_NAME, COOKIE_NAME = "this is not the name of a header", "this is not the name of a cookie"
+HEADER_VALUE = "a header's value has visible ASCII characters and spaces only"
+COOKIE_VALUE = "a cookie's value has no spaces, quotes, commas, semicolons and backslashes: write for example beta"
+ALL_COOKIES = "the header cookie holds all cookies: name one of them instead"
+RESERVED = "host and x-sluice-... are no headers to choose users by: name another one, for example x-group"
+NO_MATCH = "matchMaxErrorRate is about the requests that match names: remove it, or write match too"
 PREVIEW = "a preview needs an address of its own"
 SAME_ADDRESS = "the preview has the address of the traffic: name another pathPrefix"
 DURATION = "this is not a duration: write for example 45s, 10m or 1h30m"
@@ -189,6 +209,27 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "weights that fall later": (steps({"setWeight": 5}, {"setWeight": 50}, {"analysis": {}}, {"setWeight": 20}), RISE),
     "pause first": (steps({"pause": {"duration": "1m"}}, {"setWeight": 10}), FIRST),
     "analysis first": (steps({"analysis": {}}, {"setWeight": 10}), FIRST),
+    "match with pauses alone": (canary(header("x-group"), steps=[{"pause": {}}]), AFTER_MATCH),
+    "match with two pauses": (
+        canary(header("x-group"), steps=[{"pause": {}}, {"pause": {}}, {"setWeight": 5}]),
+        AFTER_MATCH,
+    ),
+    "match with an analysis first": (canary(header("x-group"), steps=[{"analysis": {}}]), AFTER_MATCH),
+    "match of nothing": (canary({}), ONE_MATCH),
+    "match of both": (canary(header("x-group") | cookie("group")), ONE_MATCH),
+    "match of nobody": (canary(), "should have at least 1 items"),
+    "nine matches": (canary(*[header(f"x-{n}") for n in range(9)]), "Too many: 9: must have at most 8 items"),
+    "header without a value": (canary({"header": {"name": "x-group"}}), "header.value: Required value"),
+    "header with a colon": (canary(header(":path")), HEADER_NAME),
+    "header with two lines": (canary(header("x-group", "a\nb")), HEADER_VALUE),
+    "header with a space at its end": (canary(header("x-group", "beta ")), HEADER_VALUE),
+    "all cookies": (canary(header("Cookie", "group=beta")), ALL_COOKIES),
+    "host": (canary(header("Host", "a.example.org")), RESERVED),
+    "header of ours": (canary(header("X-Sluice-Assignment", "random")), RESERVED),
+    "cookie with a space": (canary(cookie("my group")), COOKIE_NAME),
+    "cookie with two values": (canary(cookie("group", "a; b=c")), COOKIE_VALUE),
+    "cookie in quotes": (canary(cookie("group", '"beta"')), COOKIE_VALUE),
+    "limit of nobody's errors": (changed(strategy={"canary": {"matchMaxErrorRate": 0.1}}), NO_MATCH),
     "step with two fields": (steps({"setWeight": 10, "analysis": {}}), ONE_STEP),
     "empty step": (steps({"setWeight": 10}, {}), ONE_STEP),
     "mirror after a weight": (steps({"setWeight": 10}, {"mirror": {"percent": 20}}), "mirror steps must come before"),
@@ -287,6 +328,14 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     ),
     "one step": steps({"setWeight": 100}),
     "weights that stay": steps({"setWeight": 10}, {"analysis": {}}, {"setWeight": 10}),
+    "early adopters first": canary(
+        header("X-Group", "early adopters (2)"),
+        cookie("group.v2", "{a|b}~[1]^2"),
+        matchMaxErrorRate=0.01,
+        steps=[{"pause": {"duration": "1h"}}, {"setWeight": 10}, {"analysis": {}}],
+    ),
+    "early adopters and others": canary(header("x-group"), steps=[{"setWeight": 10}]),
+    "early adopters with the default steps": canary(cookie("group")),
     "pauses": steps({"setWeight": 1}, {"pause": {"duration": "1h30m15s"}}, {"pause": {"duration": "0s"}}),
     "pause until promoted": steps({"setWeight": 10}, {"pause": {}}),
     "paused": changed(paused=True),

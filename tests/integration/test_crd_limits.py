@@ -37,6 +37,11 @@ FULL: dict[str, Any] = {
         },
         "strategy": {
             "canary": {
+                "match": [
+                    {"header": {"name": "x-group", "value": "early"}},
+                    {"cookie": {"name": "group", "value": "beta"}},
+                ],
+                "matchMaxErrorRate": 0.1,
                 "steps": [
                     {
                         "mirror": {
@@ -51,7 +56,7 @@ FULL: dict[str, Any] = {
                     {"setWeight": 10},
                     {"analysis": {"marginAbsolute": 0.02, "marginRatio": 1.2, "minRequests": 50}},
                     {"pause": {"duration": "10m"}},  # as often as there is room for steps
-                ]
+                ],
             }
         },
         "analysis": {

@@ -10,7 +10,7 @@ from sluice.core.replicas import needed
 from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Life
-from tests.simulation.world import NAME, NAMESPACE, World, mirrored, split_of
+from tests.simulation.world import NAME, NAMESPACE, TargetedBy, World, mirrored, split_of, targeted_by
 
 # People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
 MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
@@ -23,6 +23,7 @@ class Before:
     status: Manifest
     weights: dict[str, int]
     replicas: dict[str, int]
+    targeted: TargetedBy
 
 
 @dataclass
@@ -42,12 +43,15 @@ class Invariants:
     counts: dict[tuple[str, str], Count] = field(default_factory=dict)
 
     def before_write(self, world: World) -> Before:
-        return Before(world.status, weights(world), replicas(world))
+        route = world.store.objects.get(("HTTPRoute", NAMESPACE, f"{NAME}.targeted"))
+        return Before(world.status, weights(world), replicas(world), targeted_by(route))
 
     def after_write(self, world: World, before: Before) -> None:
         now = self.before_write(world)
         if now.weights != before.weights:
             self._route(world, now)
+        if now.targeted.open and now.targeted != before.targeted:
+            self._targeted(world, now)
         if now.replicas != before.replicas:
             self._replicas(world, before, now)
         if now.status != before.status and now.status:
@@ -62,6 +66,9 @@ class Invariants:
         count = self.counts.get(key_of(status.rollout))
         if count is None:
             return
+        if targeted := status.rollout.evidence.targeted:
+            answered_to = sum(life.targeted_in_all for life in world.pods_of(status.rollout.revision.name))
+            assert targeted.requests <= answered_to, f"counted {targeted} of {answered_to} targeted requests"
         arms = world.pods_of(status.rollout.revision.name), world.pods_of(status.stable.name)
         if any(
             life.restarts or life.gone_at is not None or not life.reachable or life.lost or life.evicted
@@ -101,6 +108,12 @@ class Invariants:
                 f"{revision} gets {weight} % with {ready} of {wants} pods ready"
             )
 
+    def _targeted(self, world: World, now: Before) -> None:
+        revision = now.targeted.revision
+        candidate = now.status.get("rollout", {}).get("revision", {}).get("name")
+        assert revision == candidate == now.status.get("targeted"), f"{revision} is targeted, {candidate} the candidate"
+        assert world.ready(revision), f"{revision} is targeted without a ready pod"
+
     def _replicas(self, world: World, before: Before, now: Before) -> None:
         wanted = ((world.md or {}).get("spec", {})).get("replicas", 1)
         if now.status.get("downSince"):
@@ -108,6 +121,10 @@ class Invariants:
         for revision, was in before.replicas.items():
             weight = max(world.live.get(revision, 0), now.weights.get(revision, 0))
             left = now.replicas.get(revision, 0)
+            if left < was and not left and wanted and world.md:
+                assert revision not in (world.targeted, now.targeted.open and now.targeted.revision), (
+                    f"{revision} is targeted and scaled to zero"
+                )
             if left < was and weight and wanted and world.md:
                 assert left >= needed(wanted, weight), f"{revision} scaled to {left} with {weight} % of the traffic"
 

@@ -67,6 +67,9 @@ class Life:
     answered: int = 0
     failed: int = 0
     mirrored: int = 0
+    targeted: int = 0  # answered in this run to those who asked for this version, in no count above
+    targeted_errors: int = 0
+    targeted_in_all: int = 0
     reachable: bool = True
     lost: bool = False  # its node does not answer
     evicted: bool = False  # it has ended, and is still shown; its ReplicaSet makes another one
@@ -95,11 +98,17 @@ class Life:
         self.errors += error
         self.failed += error
 
+    def answer_targeted(self, *, error: bool) -> None:
+        """Serve one request that was meant for this version."""
+        self.targeted += 1
+        self.targeted_errors += error
+        self.targeted_in_all += 1
+
     def restart(self) -> None:
         """Begin a new container run: its counters begin at zero."""
         self.restarts += 1
         self.run += 1
-        self.requests = self.errors = 0
+        self.requests = self.errors = self.targeted = self.targeted_errors = 0
         self.cells = {}
         self.ready = False
 

@@ -134,6 +134,31 @@ def both(*conditions: Callable[[World], bool]) -> Callable[[World], bool]:
     return lambda world: all(condition(world) for condition in conditions)
 
 
+EARLY_ADOPTERS: list[Manifest] = [
+    {"header": {"name": "x-group", "value": "early"}},
+    {"cookie": {"name": "group", "value": "beta"}},
+]
+
+
+def early_adopters(*steps: Manifest, **more: object) -> Callable[[World], None]:
+    """A canary that those get first who match, and send requests all the time."""
+
+    def act(world: World) -> None:
+        world.targeted_rate = 20.0
+        world.edit(strategy={"canary": {"match": EARLY_ADOPTERS, "steps": list(steps)} | more})
+
+    return act
+
+
+def targeted(number: str | None) -> Callable[[World], bool]:
+    return lambda world: world.targeted == (world.revision(number) if number else None)
+
+
+def not_targeted(world: World) -> bool:
+    """Nobody is, and no route for it is left."""
+    return world.targeted is None and "targeted" not in world.status and world.proxied_targeted is None
+
+
 RECREATE = edit(strategy={"canary": None, "recreate": {}})
 
 
@@ -294,6 +319,27 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
     "fails in the shadow": (
         Chapter(shadow(then="Promote"), serves("1"), "nothing happens yet"),
         Chapter(push("2", errors=0.5), both(rejected("2"), copies(None)), "2 is rolled back"),
+    ),
+    "early adopters": (
+        Chapter(early_adopters({"pause": {}}, *SPEC["strategy"]["canary"]["steps"][:2]), serves("1"), "nothing yet"),
+        Chapter(push("2"), both(says("until somebody promotes"), targeted("2"), no_traffic("2")), "2 has its users"),
+        Chapter(wish("promote", "2"), both(serves("2"), answered_wish, not_targeted), "2 serves"),
+    ),
+    "early adopters harmed": (
+        Chapter(early_adopters({"pause": {}}, {"setWeight": 20}), serves("1"), "nothing happens yet"),
+        Chapter(push("2", errors=0.5), both(rejected("2"), not_targeted), "2 is rolled back"),
+    ),
+    "early adopters aborted": (
+        Chapter(early_adopters({"setWeight": 20}, {"pause": {}}), serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(weight("2", 20), targeted("2")), "2 has its users and others"),
+        Chapter(wish("abort", "2"), both(rejected("2"), answered_wish, not_targeted), "2 is aborted"),
+    ),
+    "early adopters of two versions": (
+        Chapter(early_adopters({"pause": {}}, {"setWeight": 20}), serves("1"), "nothing happens yet"),
+        Chapter(push("2"), targeted("2"), "2 has its users"),
+        Chapter(push("3"), targeted("3"), "3 has them"),
+        Chapter(edit(strategy={"canary": {"match": None, "steps": [{"setWeight": 50}]}}), not_targeted, "no more"),
+        Chapter(push("3"), both(serves("3"), not_targeted), "3 serves"),
     ),
     "deleted": (
         Chapter(push("2"), weight("2", 20), "2 has traffic"),

@@ -11,7 +11,7 @@ from sluice.api.status import Pairs
 from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
 from sluice.resources.naming import ANNOTATION_MODEL, revision_of
-from sluice.traffic import gateway_api
+from sluice.traffic import gateway_api, targeted
 
 from tests.simulation import pods
 from tests.simulation.pods import EPOCH, Behaviour, Life, Version
@@ -30,6 +30,7 @@ class World:
     time: float = 0.0
     rng: random.Random = field(default_factory=lambda: random.Random(0))
     rate: float = 80.0
+    targeted_rate: float = 0.0  # of requests that match what a canary asks for
     gateway_delay: float = 0.5  # until it has taken a route
     proxy_delay: float = 1.0  # until its proxies know a route that it has taken
     gateway_refuses: str = ""
@@ -42,6 +43,8 @@ class World:
     crowded: list[str] = field(default_factory=list)  # who has started beside others in mid-recreate
     gap_until: float = -1.0  # the gap as it was announced, and the time until the proxies know its end
     proxied: Manifest = field(default_factory=dict)  # the route as the proxies know it
+    targeted: str | None = None  # the revision that requests that match are led to, as the proxies do it now
+    proxied_targeted: Manifest | None = None  # their route as the proxies know it
     torn: list[str] = field(default_factory=list)  # changes of it that cost requests: see `traffic/slots.py`
     tampered: bool = False  # somebody else touched the route, or the gateway refused it: then it may be torn
     poked: bool = False  # something changed outside of Kubernetes
@@ -167,7 +170,9 @@ class World:
         for pod in wanted:
             life = self.lives[pod.uid]
             if life.reachable:
-                counters[pod.uid] = Counters(str(life.run), life.requests, life.errors, life.durations)
+                counters[pod.uid] = Counters(
+                    str(life.run), life.requests, life.errors, life.durations, life.targeted, life.targeted_errors
+                )
             else:
                 unreachable[pod.uid] = "timeout"
         return Scrape(counters, unreachable)
@@ -197,6 +202,7 @@ class World:
             self.gap_until = self.time + seconds + self.gateway_delay + self.proxy_delay
         if not self.live:
             return
+        self._targeted_traffic(seconds)
         serving = {name: [life for life in self.pods_of(name) if life.serving] for name in self.live}
         random = self.rng.random
         for name in self.rng.choices(list(self.live), list(self.live.values()), k=round(self.rate * seconds)):
@@ -225,6 +231,18 @@ class World:
             candidate_failed=before.candidate_failed + (fails and not failed),
             stable_failed=before.stable_failed + (failed and not fails),
         )
+
+    def _targeted_traffic(self, seconds: float) -> None:
+        """Requests that match; where no route is for them, they are some of all the others."""
+        if self.targeted is None or not self.targeted_rate:
+            return
+        serving = [life for life in self.pods_of(self.targeted) if life.serving]
+        for _ in range(round(self.targeted_rate * seconds)):
+            if serving:
+                life = serving[int(self.rng.random() * len(serving))]
+                life.answer_targeted(error=self.rng.random() < life.version.errors)
+            else:
+                self.unserved += 1
 
     def _workloads(self) -> None:
         for deployment in self.store.of_kind("Deployment"):
@@ -277,6 +295,7 @@ class World:
     def _gateway(self) -> None:
         routes = {route["metadata"]["name"]: route for route in self.store.of_kind("HTTPRoute")}
         taken = {name for name, route in routes.items() if self._answer(route)}
+        self._lead_targeted(routes.get(f"{NAME}.targeted"), taken)
         route = routes.get(NAME)
         if route is None:
             self.live, self.proxied = {}, {}
@@ -290,6 +309,18 @@ class World:
             if self.proxied and self.time > self.gap_until:
                 self.torn += torn(self.proxied, route)
             self.live, self.proxied = split_of(route), route
+
+    def _lead_targeted(self, route: Manifest | None, taken: set[str]) -> None:
+        """Let the proxies learn of the route for requests that match; one that is gone they forget at once."""
+        if route:
+            known_at = self.taken_at[route["metadata"]["uid"], route["metadata"]["generation"]] + self.proxy_delay
+            if self.gateway_refuses or route["metadata"]["name"] not in taken or self.time < known_at:
+                return
+        before, after = targeted_by(self.proxied_targeted), targeted_by(route)
+        for one, other in ((before, after), (after, before)):
+            if one.open and one.revision != other.revision:
+                self.torn.append(f"targeted {one.revision}")
+        self.targeted, self.proxied_targeted = after.revision if after.open else None, route
 
     def _answer(self, route: Manifest) -> bool:
         """Write the gateway's word on a route into it, once it has had its time; say whether it has."""
@@ -324,6 +355,21 @@ def mirrored(route: Manifest) -> tuple[str, int, str] | None:
             revision = revision_of(NAME, wants["backendRef"]["name"]) or ""
             return revision, wants["percent"], compare.partition(";")[0]
     return None
+
+
+@dataclass(frozen=True)
+class TargetedBy:
+    """The revision whose cluster a route for requests that match needs, and whether it lets them in."""
+
+    revision: str | None = None
+    open: bool = False
+
+
+def targeted_by(route: Manifest | None) -> TargetedBy:
+    if route is None:
+        return TargetedBy()
+    state = targeted.read(route)
+    return TargetedBy(next(iter([*state.weights, *state.parked]), None), bool(state.weights))
 
 
 def split_of(route: Manifest) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
-from sluice.api.status import Counts, Pairs, Revision, Verdict
+from sluice.api.status import Answered, Counts, Pairs, Revision, Verdict
 
 RECORD_KIND = "RolloutRecord"
 RECORD_PLURAL = "rolloutrecords"
@@ -43,6 +43,13 @@ class MetricEvidence(ApiModel):
     state: dict[str, Any] = Field(json_schema_extra=_OPEN)
 
 
+class TargetedCount(ApiModel):
+    """What the candidate answered to requests that were sent to it on purpose."""
+
+    total: Answered = Answered()
+    cursors: dict[str, Cursor] = Field(default_factory=dict, description="By pod UID, of targeted requests only.")
+
+
 class Evidence(ApiModel):
     """What has been counted for one candidate. Written as a whole: nothing is counted twice, whoever dies when."""
 
@@ -57,6 +64,7 @@ class Evidence(ApiModel):
     edges: tuple[int, ...] = Field(default=(), description="Cells above which cursors count.")
     metrics: tuple[MetricEvidence, ...] = ()
     sample_ratio: dict[str, Any] | None = Field(default=None, json_schema_extra=_OPEN)
+    targeted: TargetedCount | None = None
 
 
 class Period(ApiModel):
@@ -90,6 +98,7 @@ class Inputs(ApiModel):
     harm: float | None = Field(default=None, description="Share of a proof.")
     safe: float | None = Field(default=None, description="Share of a proof.")
     metrics: tuple[MetricStanding, ...] = ()
+    targeted: Answered | None = Field(default=None, description="Requests that match `canary.match`.")
     unreachable_pods: int = Field(default=0, description="Ready pods whose metrics could not be read.")
     wish: str | None = Field(default=None, description="The action that a person asked for.")
 

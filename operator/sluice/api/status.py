@@ -87,6 +87,13 @@ class Pairs(ApiModel):
     stable_failed: int = Field(default=0, description="Stable alone failed.")
 
 
+class Answered(ApiModel):
+    """Requests of one revision."""
+
+    requests: int = 0
+    errors: int = 0
+
+
 class Summary(ApiModel):
     """The evidence for and against the candidate in short; all of it is in the RolloutRecord."""
 
@@ -95,6 +102,9 @@ class Summary(ApiModel):
     pairs: Pairs | None = Field(default=None, description="Of copied requests.")
     harm: float | None = Field(default=None, description="Share of a proof that the candidate does harm; 1 is a proof.")
     safe: float | None = Field(default=None, description="Share of a proof of safety within the step's margin.")
+    targeted: Answered | None = Field(
+        default=None, description="Requests that match `canary.match`; no part of the evidence."
+    )
 
 
 class Rollout(ApiModel):
@@ -154,6 +164,9 @@ class ModelDeploymentStatus(ApiModel):
     )
     preview: str | None = Field(
         default=None, description="The revision that the preview route leads to, as long as there is one."
+    )
+    targeted: str | None = Field(
+        default=None, description="The revision that the route of `canary.match` leads to, as long as there is one."
     )
     promoted_alias: str | None = Field(
         default=None, description="The alias that was written back to the registry, as ALIAS@REVISION."

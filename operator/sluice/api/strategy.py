@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Duration, NotBuiltYet, cel, validations
+from sluice.api.matching import MOST_MATCHES, Match
 from sluice.api.traffic import Hostname, PathPrefix
 
 
@@ -85,10 +86,25 @@ DEFAULT_STEPS = (
 # Each margin has evidence of its own, for each metric: this bounds what a RolloutRecord has to hold.
 MOST_MARGINS = 10
 
+# Of targeted requests, where nobody has chosen another limit.
+MAX_MATCH_ERROR_RATE = 0.05
+
 
 class Canary(ApiModel):
-    """A small random share of the traffic first, then step by step everyone."""
+    """A small random share of the traffic first, then step by step everyone; whoever `match` names before them."""
 
+    match: tuple[Match, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_MATCHES,
+        description="Requests that have one of these go to the candidate whatever its weight, as long as it has ready "
+        "pods. They are no evidence: who asks for a version is no random sample.",
+    )
+    match_max_error_rate: float | None = Field(
+        default=None, gt=0, lt=1,
+        description="The candidate is rolled back when more of the requests that match are proven to fail. "
+        f"Default: {MAX_MATCH_ERROR_RATE}.",
+    )  # fmt: skip
     steps: tuple[Step, ...] = Field(
         default=DEFAULT_STEPS,
         min_length=1,
@@ -99,15 +115,12 @@ class Canary(ApiModel):
                 "the weights of the steps must rise: order the setWeight steps from the smallest to the largest",
             ),
             cel(
-                "has(self[0].setWeight) || has(self[0].mirror)",
-                "the first step must be a setWeight or a mirror: without traffic a pause or an analysis sees nothing",
-            ),
-            cel(
                 "self.map(s, has(s.mirror) ? 0 : 1).isSorted()",
                 "mirror steps must come before all others (then the candidate has requests of its own): order them so",
             ),
             cel(
-                "!self.exists(s, !has(s.mirror)) || has(self.filter(s, !has(s.mirror))[0].setWeight)",
+                "!has(self[0].mirror) || !self.exists(s, !has(s.mirror))"
+                " || has(self.filter(s, !has(s.mirror))[0].setWeight)",
                 "after the mirror steps must come a setWeight: without traffic a pause or an analysis sees nothing",
             ),
             cel(
@@ -118,6 +131,31 @@ class Canary(ApiModel):
             ),
         ),
     )
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.match) || has(self.steps[0].setWeight) || has(self.steps[0].mirror)",
+                "the first step must be a setWeight or a mirror: without traffic a pause or an analysis sees nothing; "
+                "a pause may come first where match names who has the new version first",
+            ),
+            cel(
+                "!has(self.match) || has(self.steps[0].setWeight)"
+                " || (has(self.steps[0].pause) && self.steps.size() > 1 && has(self.steps[1].setWeight))",
+                "with match the steps begin with a setWeight, or with one pause and then a setWeight: "
+                "without a random share of the traffic an analysis sees nothing",
+            ),
+            cel(
+                "!has(self.matchMaxErrorRate) || has(self.match)",
+                "matchMaxErrorRate is about the requests that match names: remove it, or write match too",
+            ),
+        )
+    }
+
+    @property
+    def error_limit(self) -> float:
+        """Return the share of targeted requests that may fail."""
+        return MAX_MATCH_ERROR_RATE if self.match_max_error_rate is None else self.match_max_error_rate
 
 
 class Preview(ApiModel):

@@ -81,8 +81,10 @@ def blue_green_steps(wants: Object) -> Sequence[Object]:
 
 
 def canary_steps(spec: Object) -> Sequence[Object]:
-    """Return the steps that the user chose."""
-    return ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
+    """Return the steps that the user chose; before them who is targeted, if anybody is."""
+    canary = (spec.get("strategy") or {}).get("canary") or {}
+    steps: Sequence[Object] = canary.get("steps") or ()
+    return ({"match": None}, *steps) if canary.get("match") else steps
 
 
 def title(step: Object) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sluice.api.base import API_VERSION, KIND
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Revision
+from sluice.controller.beside import preview_route, targeted_route
 from sluice.controller.companions import companions, counted, in_order, key_of, unwanted
 from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
@@ -34,7 +35,7 @@ from sluice.kube.api import (
 from sluice.kube.errors import ConflictError, KubeError, RefusedError
 from sluice.logs import about
 from sluice.notify.notices import Tell, nobody
-from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, preview_name, selector
+from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, preview_name, selector, targeted_name
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.sources.collector import comparison
@@ -108,7 +109,10 @@ class Applier:
                 outage=plan.outage, mirror=_mirror(target, plan),
             )  # fmt: skip
             await self._apply(route, memory, live)
-        await self._preview(target, plan, memory, live)
+        await self._beside(target, preview_name(target.name), preview_route(target, plan), memory, live)
+        found = live.get(("HTTPRoute", targeted_name(target.name)))
+        meant = targeted_route(target, plan, found, settled=memory.has_settled(found, now))
+        await self._beside(target, targeted_name(target.name), meant, memory, live)
         for revision in plan.freeze:
             await self._freeze(target, revision, memory, live)
         for name in plan.scale:
@@ -124,20 +128,16 @@ class Applier:
         if began and plan.status.rollouts > self.records.history:
             await self.records.prune(target.namespace, target.name)
 
-    async def _preview(
-        self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest]
-    ) -> None:
-        """Lead the preview address to the candidate, or to nobody."""
-        key = ("HTTPRoute", preview_name(target.name))
-        blue_green = target.spec.strategy.blue_green
-        if plan.preview and target.spec.traffic and blue_green and blue_green.preview:
-            route = gateway_api.render_preview(
-                name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
-                preview=blue_green.preview, revision=plan.preview,
-            )  # fmt: skip
+    async def _beside(
+        self, target: Target, name: str, route: Manifest | None, memory: Memory,
+        live: Mapping[tuple[str, str], Manifest],
+    ) -> None:  # fmt: skip
+        """Apply a route beside the general one, or take it away."""
+        key = ("HTTPRoute", name)
+        if route:
             await self._apply(route, memory, live)
         elif key in live:
-            await self.api.delete(ROUTES, target.namespace, key[1])
+            await self.api.delete(ROUTES, target.namespace, name)
             memory.applied.pop(key, None)
 
     async def _write_back(self, wish: AliasWish, memory: Memory, now: datetime) -> None:

@@ -18,7 +18,7 @@ from sluice.controller.wakeups import Wakeups
 from sluice.kube.api import ROUTES, KubeApi
 from sluice.kube.errors import ConflictError, KubeError, NotLeadingError, UnavailableError
 from sluice.logs import about
-from sluice.resources.naming import preview_name
+from sluice.resources.naming import preview_name, targeted_name
 
 log = logging.getLogger(__name__)
 
@@ -111,5 +111,5 @@ class Daemon:
 
     async def clean_up(self, namespace: str, name: str) -> None:
         """Take the route away before the pods go, so that no request is sent to a pod that ends."""
-        for route in (preview_name(name), name):
+        for route in (preview_name(name), targeted_name(name), name):
             await self.api.delete(ROUTES, namespace, route)

@@ -57,9 +57,8 @@ class Kept:
 
 @dataclass(frozen=True)
 class Taken:
-    """A route that the gateway was seen to have taken, by UID and generation, and since when."""
+    """A route that the gateway was seen to have taken, by its generation, and since when."""
 
-    uid: str
     generation: int
     since: datetime
 
@@ -86,7 +85,7 @@ class Memory:
     frozen: dict[str, Manifest] = field(default_factory=dict)
     repairs: list[Repair] = field(default_factory=list)
     told_of: dict[str, datetime] = field(default_factory=dict)
-    taken: Taken | None = None
+    taken: dict[str, Taken] = field(default_factory=dict)  # by UID
 
     def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
         """Return the newest status: ours, unless somebody else wrote another since."""
@@ -158,9 +157,10 @@ class Memory:
         if route is None or not gateway_api.read(route).accepted:
             return False
         uid, generation = route["metadata"]["uid"], route["metadata"]["generation"]
-        if self.taken is None or (self.taken.uid, self.taken.generation) != (uid, generation):
-            self.taken = Taken(uid, generation, now)
-        return now - self.taken.since >= SETTLING
+        taken = self.taken.get(uid)
+        if taken is None or taken.generation != generation:
+            taken = self.taken[uid] = Taken(generation, now)
+        return now - taken.since >= SETTLING
 
     def applies(self, key: tuple[str, str], manifest: Manifest, stored: Manifest) -> None:
         """Note what was applied, and what is stored now."""

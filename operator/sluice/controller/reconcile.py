@@ -19,6 +19,7 @@ from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import NotFoundError
 from sluice.kube.observe import World, observe, read_wish
 from sluice.kube.ownership import writer
+from sluice.resources.naming import preview_name, targeted_name
 from sluice.sources.collector import comparison
 
 # Who need not look for so long keeps nothing in mind that can be read again.
@@ -66,8 +67,9 @@ class Reconciler:
         status = memory.current(raw.get("status", {}))
         record = await self.records.load(namespace, status, memory, self.clock())
         world = await observe(
-            self.api, namespace, name, target.spec, is_new=not raw.get("status"), previewed=status.preview is not None
-        )
+            self.api, namespace, name, target.spec, is_new=not raw.get("status"),
+            further_routes=_further_routes(name, status),
+        )  # fmt: skip
         seen = await self._see(raw, target.spec, status, world, memory)
         now = self.clock()
         plan = decide(target.spec, status, record, seen, now)
@@ -81,23 +83,25 @@ class Reconciler:
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
     ) -> Observation:
         meta, pairs = raw["metadata"], None
-        route = world.objects.get(("HTTPRoute", meta["name"]))
+        name, now = meta["name"], self.clock()
         if status.record and compares(spec, status):
             pairs = await self.compare(comparison(meta["namespace"], status.record))
+        route, meant = (world.objects.get(("HTTPRoute", one)) for one in (name, targeted_name(name)))
         seen = Observation(
             generation=meta["generation"],
             model=await self.registry.get(spec.model.reference),
             server_image=self.server_image,
             revisions=world.revisions,
-            route=world.route and replace(world.route, settled=memory.has_settled(route, self.clock())),
+            route=world.route and replace(world.route, settled=memory.has_settled(route, now)),
             preview=world.preview,
+            targeted=world.targeted and replace(world.targeted, settled=memory.has_settled(meant, now)),
             gateway_problem=world.gateway_problem,
             autoscaling_problem=world.autoscaling_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
             pairs=pairs,
             wish=read_wish(meta),
             paused_by=writer(meta, "spec", "paused"),
-            name=meta["name"],
+            name=name,
             uid=meta["uid"],
             write_back=memory.write_back,
         )
@@ -113,6 +117,12 @@ def _target(raw: Manifest) -> Target:
         resource_version=meta["resourceVersion"],
         spec=parse_spec(raw["spec"]),
     )
+
+
+def _further_routes(name: str, status: ModelDeploymentStatus) -> tuple[str, ...]:
+    """Return the routes beside the general one: most ModelDeployments never have any."""
+    wanted = ((status.preview, preview_name(name)), (status.targeted, targeted_name(name)))
+    return tuple(route for revision, route in wanted if revision)
 
 
 def _to_scrape(status: ModelDeploymentStatus, world: World) -> list[Pod]:

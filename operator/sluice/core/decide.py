@@ -8,7 +8,7 @@ from datetime import datetime
 from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
-from sluice.core import demand, layout
+from sluice.core import demand, layout, targeted
 from sluice.core.announce import announcements
 from sluice.core.describe import describe
 from sluice.core.future import without_future
@@ -50,9 +50,11 @@ def decide(
     forgotten = layout.forget(spec, outcome.facts, seen, now)
     facts = layout.without(outcome.facts, forgotten)
     preview = layout.preview(spec, facts, seen)
+    meant = targeted.wanted(spec, facts, seen)
     facts = facts.model_copy(
         update={
             "preview": preview or (facts.preview if seen.preview else None),
+            "targeted": meant or (facts.targeted if seen.targeted else None),
             "demand": demand.held(spec, facts, now),
         }
     )
@@ -73,6 +75,7 @@ def decide(
         split=layout.split(spec, facts, seen, strategy),
         preview=preview,
         mirror=layout.mirror(spec, facts, seen, strategy),
+        targeted=meant,
         kept=kept,
         outage=layout.outage(facts, seen),
         forget=forgotten,
@@ -84,6 +87,7 @@ def decide(
             demand.left(facts, now),
             RETRY_SECONDS if write_back else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
+            READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,
         ),
     )
 

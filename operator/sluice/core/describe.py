@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Verdict
-from sluice.core import words
+from sluice.core import targeted, words
 from sluice.core.observation import Unresolved
 from sluice.core.situation import Outcome, Situation
 
@@ -34,6 +34,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
         message += f"; the autoscaler can't do its work: {seen.autoscaling_problem}"
     if facts.rollout is None and recreating(after):
         message += f"; {words.on_the_way_back(after)}"
+    if said := targeted.said(after):
+        message += f"; {said}"
     rollout = facts.rollout
     pods = after.stable.ready + (after.candidate.ready if rollout else 0)
     wanted = spec.desired_replicas if facts.stable else 0

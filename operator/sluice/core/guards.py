@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
-from sluice.core import findings, words
+from sluice.core import findings, targeted, words
 from sluice.core.actions import answer
 from sluice.core.moves import (
     at_step,
@@ -94,6 +94,14 @@ def harm_proven(situation: Situation) -> Outcome | None:
     if rollout is None or judgement is None or not judgement.harmful:
         return None
     return _roll_back(situation, rollout, "HarmProven", findings.harm(situation, judgement))
+
+
+def targeted_harm_proven(situation: Situation) -> Outcome | None:
+    """Who is sent to the candidate on purpose is compared with nobody: a limit protects him."""
+    rollout, message = situation.rollout, targeted.harm(situation)
+    if rollout is None or message is None:
+        return None
+    return _roll_back(situation, rollout, "HarmProven", message)
 
 
 def newer_wanted(situation: Situation) -> Outcome | None:
@@ -239,6 +247,7 @@ GUARDS: tuple[Guard, ...] = (
     not_in_rollout,
     candidate_unhealthy,
     harm_proven,
+    targeted_harm_proven,
     newer_wanted,
     capacity_lost,
     steps_changed,

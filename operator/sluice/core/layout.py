@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
+from sluice.core import targeted
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish, Mirroring
 from sluice.core.strategies.base import Strategy
@@ -131,4 +132,6 @@ def freeze(facts: ModelDeploymentStatus) -> tuple[Revision, ...]:
 
 def _has_traffic(seen: Observation, name: str) -> bool:
     """Whether requests may come: until all proxies know the route as it stands, an older one may be live."""
+    if targeted.has_requests(seen, name):
+        return True
     return seen.route is not None and (seen.route.weights.get(name, 0) > 0 or not seen.route.settled)

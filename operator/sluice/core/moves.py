@@ -80,7 +80,7 @@ def give_up(status: ModelDeploymentStatus, now: datetime) -> ModelDeploymentStat
     if rollout is None:
         return status
     # Who never was reached has no request under way.
-    drained = now + DRAIN if rollout.weight_changed_at or status.preview else now
+    drained = now + DRAIN if rollout.weight_changed_at or status.preview or status.targeted else now
     return status.model_copy(update={"rollout": None, "retired": retire(status.retired, rollout.revision, drained)})
 
 

@@ -61,6 +61,8 @@ class Counters:
     requests: int
     errors: int
     durations: tuple[int, ...] | None = None
+    targeted_requests: int = 0
+    targeted_errors: int = 0
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ class Observation:
     """All of it, at one moment; `preview` is the route to a candidate without traffic.
 
     `pairs` is what the collector has joined of the rollout, where requests are copied.
+    `targeted` is the route of requests that are meant for the candidate; it is parked while it lets none of them in.
+
     `paused_by` is the program that wrote `spec.paused` last, as far as that is known.
     """
 
@@ -162,6 +166,7 @@ class Observation:
     revisions: Mapping[str, RevisionState] = field(default_factory=dict)
     route: RouteState | None = None
     preview: RouteState | None = None
+    targeted: RouteState | None = None
     gateway_problem: str | None = None
     autoscaling_problem: str | None = None
     scrape: Scrape = Scrape()

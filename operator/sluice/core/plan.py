@@ -73,6 +73,7 @@ class Plan:
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         preview: the revision that the preview route leads to; None: there must be no such route.
         mirror: who gets copies of the requests; None: nobody.
+        targeted: the revision that requests that match are meant for; None: nobody.
         kept: revisions that stay parked in the route, to get all traffic back in one write.
         outage: nobody answers whom the route leads to, so that it may change without regard to them.
         forget: revisions whose objects can go.
@@ -90,6 +91,7 @@ class Plan:
     split: Mapping[str, int] | None = None
     preview: str | None = None
     mirror: Mirroring | None = None
+    targeted: str | None = None
     kept: frozenset[str] = frozenset()
     outage: bool = False
     forget: tuple[str, ...] = ()

@@ -146,6 +146,7 @@ def _decision(
             harm=round(min(1.0, judgement.harm), 3) if judgement else None,
             safe=round(min(1.0, judgement.safe), 3) if judgement else None,
             metrics=_standings(judgement),
+            targeted=situation.evidence.targeted.total if situation.evidence.targeted else None,
             unreachable_pods=len(situation.seen.scrape.unreachable),
             wish=asked.action if asked else None,
         ),

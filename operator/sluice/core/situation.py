@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sluice.api.record import Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rejected, Revision, Rollout, Summary, Verdict
+from sluice.core import targeted
 from sluice.core.evidence import Judgement, fold, judge, took, with_pairs
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
@@ -125,6 +126,8 @@ def look(
         stage = strategy.stage(spec, status.rollout)
         evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, stage=stage, now=now)
         evidence = with_pairs(evidence, seen)
+        if targeted.asked_for(spec):
+            evidence = targeted.fold(status.rollout, evidence, seen)
         judgement = judge(spec, evidence, stage)
         rollout = took(status.rollout, evidence, seen, now)
         status = status.model_copy(update={"rollout": _summed_up(rollout, evidence, judgement)})
@@ -146,5 +149,6 @@ def _summed_up(rollout: Rollout, evidence: Evidence, judgement: Judgement) -> Ro
         pairs=evidence.pairs,
         harm=round(min(1.0, judgement.harm), 2),
         safe=round(min(1.0, judgement.safe), 2),
+        targeted=evidence.targeted.total if evidence.targeted else None,
     )
     return rollout.model_copy(update={"evidence": summary})

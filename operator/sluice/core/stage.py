@@ -18,6 +18,7 @@ class Stage:
         pods: ready pods that the candidate needs.
         previewed: whether it has to be reached at its preview address.
         mirror: the copies of requests that it gets, and what they have to prove; while pausing only what they may not.
+        targeted: whether requests that match have to reach it.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Stage:
     verify: Verify | None = None
     previewed: bool = False
     mirror: Mirror | None = None
+    targeted: bool = False
 
     @property
     def proves(self) -> bool:

@@ -98,6 +98,8 @@ def reached(situation: Situation) -> str:
     """Say that pods and traffic are as the stage wants them."""
     rollout = situation.rollout
     name = version(rollout.revision) if rollout else "nothing"
+    if situation.stage and situation.stage.targeted:
+        return f"{name} has the requests that match"
     if rollout is None or rollout.weight == 0:
         return f"{name} is ready, without traffic{preview_address(situation)}"
     return f"{rollout.weight} % of the traffic goes to {name}"

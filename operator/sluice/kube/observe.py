@@ -27,8 +27,8 @@ from sluice.kube.ownership import writer
 from sluice.kube.pods import read_pod
 from sluice.resources.autoscaler import is_autoscaled, trouble
 from sluice.resources.disruption import FEWEST
-from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name
-from sluice.traffic import gateway_api
+from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name, targeted_name
+from sluice.traffic import gateway_api, targeted
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,16 @@ class World:
     revisions: Mapping[str, RevisionState]
     route: RouteState | None
     preview: RouteState | None
+    targeted: RouteState | None
     gateway_problem: str | None
     objects: Mapping[tuple[str, str], Manifest]
     autoscaling_problem: str | None = None
 
 
 async def observe(
-    api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False, previewed: bool = False
-) -> World:
+    api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False,
+    further_routes: tuple[str, ...] = (),
+) -> World:  # fmt: skip
     """Read the live state of everything a ModelDeployment owns or depends on.
 
     One that is new, without any status, owns nothing: facts are written before objects, and only over the version of
@@ -57,16 +59,16 @@ async def observe(
         name: of the ModelDeployment.
         spec: of the ModelDeployment.
         is_new: it has no status.
-        previewed: its status says that there is, or was, a preview route.
+        further_routes: names of those that its status says are there, or were, beside the general one.
     """
     if is_new:
-        return World({}, None, None, await gateway_problem(api, namespace, spec.traffic), {})
+        return World({}, None, None, None, await gateway_problem(api, namespace, spec.traffic), {})
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
     deployments, services, (pods, slices), routes, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
         api.list(SERVICES, namespace, mine),
         read_pods(api, namespace, mine),
-        read_routes(api, namespace, (name, preview_name(name)) if previewed else (name,)),
+        read_routes(api, namespace, (name, *further_routes)),
         gateway_problem(api, namespace, spec.traffic),
     )
     objects = {("Deployment", d["metadata"]["name"]): d for d in deployments}
@@ -75,11 +77,12 @@ async def observe(
     autoscalers, budgets = await read_companions(api, namespace, mine, spec, deployments)
     objects |= {(AUTOSCALERS.kind, found["metadata"]["name"]): found for found in autoscalers}
     objects |= {(BUDGETS.kind, found["metadata"]["name"]): found for found in budgets}
-    route, preview = routes.get(name), routes.get(preview_name(name))
+    route, preview, meant = (routes.get(one) for one in (name, preview_name(name), targeted_name(name)))
     return World(
         revisions=read_revisions(deployments, pods, slices),
         route=gateway_api.read(route) if route else None,
         preview=gateway_api.read(preview) if preview else None,
+        targeted=targeted.read(meant) if meant else None,
         gateway_problem=problem,
         objects=objects,
         autoscaling_problem=next(filter(None, map(trouble, autoscalers)), None),

@@ -39,6 +39,11 @@ def preview_name(name: str) -> str:
     return f"{name}.preview"
 
 
+def targeted_name(name: str) -> str:
+    """Return the name of the route for requests that are meant for the candidate."""
+    return f"{name}.targeted"
+
+
 def revision_of(name: str, child: str) -> str | None:
     """Return the revision in the name of a child; None when it is no child of this ModelDeployment."""
     prefix = f"{name}-"

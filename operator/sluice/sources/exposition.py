@@ -27,7 +27,7 @@ class MalformedError(Exception):
 
 
 def parse(text: str) -> Counters:
-    """Count the requests that were assigned at random.
+    """Count the requests that were assigned at random, and apart from them those that were targeted.
 
     Requests that somebody addressed to this revision on purpose are no evidence: who asks them is no random sample.
     A server without durations, or with other cells than ours, still has its errors counted.
@@ -45,13 +45,15 @@ def parse(text: str) -> Counters:
     requests = [sample for sample in samples if sample.name == REQUESTS]
     if not requests:
         raise MalformedError(f"no {REQUESTS}")
-    at_random = [sample for sample in requests if sample.labels.get("assignment") == "random"]
-    return Counters(
-        start=str(starts[0]),
-        requests=sum(_count(sample) for sample in at_random),
-        errors=sum(_count(sample) for sample in at_random if sample.labels.get("outcome") == "error"),
-        durations=_durations(cells),
-    )
+    at_random, targeted = (_answered(requests, assignment) for assignment in ("random", "targeted"))
+    return Counters(str(starts[0]), *at_random, _durations(cells), *targeted)
+
+
+def _answered(samples: list[Sample], assignment: str) -> tuple[int, int]:
+    """Return the requests of one assignment, and the errors among them."""
+    mine = [sample for sample in samples if sample.labels.get("assignment") == assignment]
+    errors = sum(_count(sample) for sample in mine if sample.labels.get("outcome") == "error")
+    return sum(_count(sample) for sample in mine), errors
 
 
 def _samples(text: str) -> list[Sample]:

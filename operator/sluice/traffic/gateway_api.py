@@ -7,18 +7,18 @@ other), and a change of weight stays a change of weight.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sluice.api.strategy import Preview
 from sluice.api.traffic import Traffic
-from sluice.resources.naming import Manifest, metadata, object_name, owned_labels, preview_name
+from sluice.resources.naming import Manifest, metadata, object_name, owned_labels, preview_name, targeted_name
 from sluice.resources.service import MIRROR_PORT, PORT
 from sluice.traffic.gateway_status import read, read_slots
 from sluice.traffic.slots import PERCENT, place
 
-__all__ = ["additions", "read", "read_slots", "render", "render_preview"]
+__all__ = ["additions", "read", "read_slots", "render", "render_preview", "render_targeted"]
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 API_VERSION = f"{GATEWAY_GROUP}/v1"
@@ -27,7 +27,7 @@ KIND = "HTTPRoute"
 HEADER_REVISION = "x-sluice-revision"
 HEADER_ASSIGNMENT = "x-sluice-assignment"
 HEADER_COMPARE = "x-sluice-compare"
-RANDOM, PROBE = "random", "probe"
+RANDOM, PROBE, TARGETED = "random", "probe", "targeted"
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,21 @@ def render_preview(
     )  # fmt: skip
 
 
+def render_targeted(
+    *, name: str, namespace: str, owner: Manifest, traffic: Traffic, conditions: Sequence[Manifest], revision: str
+) -> Manifest:
+    """Render the route of requests that fulfil one of the conditions, which are header matches; never evidence.
+
+    Raises:
+        ValueError: no gateway.
+    """
+    labels = metadata(name=targeted_name(name), namespace=namespace, labels=owned_labels(name), owner=owner)
+    return _route(
+        labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=TARGETED,
+        backends=[_backend(name, revision, 100)], conditions=conditions,
+    )  # fmt: skip
+
+
 def _route(
     meta: Manifest,
     traffic: Traffic,
@@ -104,17 +119,19 @@ def _route(
     backends: list[Manifest],
     copies: Iterable[Manifest] = (),
     compare: str | None = None,
+    conditions: Sequence[Manifest] = (),
 ) -> Manifest:
     if traffic.gateway is None:
         raise ValueError("a route needs a gateway: set traffic.gateway.name")
     parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": traffic.gateway.name}
     if traffic.gateway.namespace is not None:
         parent["namespace"] = traffic.gateway.namespace
+    path = {"path": {"type": "PathPrefix", "value": prefix}}
     spec: Manifest = {
         "parentRefs": [parent],
         "rules": [
             {
-                "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
+                "matches": [path | {"headers": [condition]} for condition in conditions] or [path],
                 "filters": [*_filters(prefix, assignment, compare), *copies],
                 "backendRefs": backends,
             }

@@ -32,7 +32,7 @@ def read(route: Mapping[str, Any]) -> RouteState:
 
 def read_slots(route: Mapping[str, Any]) -> tuple[Slot, ...]:
     """Return the backends of the first rule in their order; what is no revision's Service is `service/NAME`."""
-    name = str(_dict(route.get("metadata")).get("name", "")).partition(".")[0]  # that of a preview has a suffix
+    name = str(_dict(route.get("metadata")).get("name", "")).partition(".")[0]  # all but the general one have a suffix
     rules = [_dict(rule) for rule in _list(_dict(route.get("spec")).get("rules"))]
     backends = [ref for ref in _list(rules[0].get("backendRefs") if rules else None) if isinstance(ref, dict)]
     weights = [_weight(backend) for backend in backends]

@@ -68,6 +68,7 @@ def test_a_narrow_table_cuts_the_end_of_the_line_only() -> None:
     assert lines[2].rstrip() == "10   –                 3"
 
 
+CANARY: list[Object] = [{"pause": {"duration": "1m"}}, {"setWeight": 10}]
 PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErrorRate": 0.02}}
 
 
@@ -81,6 +82,8 @@ PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErro
         ({"shadow": {"percent": 20, "then": "Hold"}}, 1, ["✓ mirror 20", "▶ hold", "promote"]),
         ({"shadow": {}}, 1, ["✓ mirror 100", "▶ setWeight 10", "analysis", "setWeight 50", "analysis", "promote"]),
         ({"canary": {"steps": [{"mirror": {"percent": 5}}]}}, 0, ["▶ mirror 5", "promote"]),
+        ({"canary": {"match": [{}], "steps": CANARY}}, 1, ["✓ match", "▶ pause 1m", "setWeight 10", "promote"]),
+        ({"canary": {"steps": CANARY[1:]}}, 0, ["▶ setWeight 10", "promote"]),
         ({"blueGreen": {}}, 0, ["▶ switch", "promote"]),
         ({"blueGreen": {"pause": {"duration": "1m"}}}, 1, ["✓ start", "▶ pause 1m", "switch", "promote"]),
         ({"blueGreen": PREVIEWED}, 3, ["✓ preview", "✓ pause until promoted", "✓ switch", "▶ verify", "promote"]),

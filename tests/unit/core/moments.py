@@ -87,6 +87,7 @@ class Moment:
     gateway_problem: str | None = None
     preview: RouteState | None = None
     pairs: Pairs | Silent | None = None
+    targeted: RouteState | None = None
     now: datetime = NOW
 
     def serving(self, version: str, ready: int = 4) -> Moment:
@@ -166,7 +167,8 @@ class Moment:
         states = {name(v): RevisionState(name(v), replicas=len(pods), pods=pods) for v, pods in self.pods}
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
-            preview=self.preview, pairs=self.pairs, gateway_problem=self.gateway_problem, scrape=self.scrape,
+            preview=self.preview, targeted=self.targeted, gateway_problem=self.gateway_problem, scrape=self.scrape,
+            pairs=self.pairs,
             wish=self.wish, write_back=self.write_back, name="penguins", uid="abc",
         )  # fmt: skip
 

@@ -38,7 +38,13 @@ def cells(*counts: object, assignment: str = "random") -> str:
 
 
 def test_only_what_was_assigned_at_random_counts() -> None:
-    assert parse(COUNTS + START) == Counters(start="1795470073.1", requests=100, errors=3)
+    found = parse(COUNTS + START)
+    assert (found.start, found.requests, found.errors) == ("1795470073.1", 100, 3)
+
+
+def test_what_was_targeted_is_counted_apart() -> None:
+    text = COUNTS + START + 'sluice_requests_total{assignment="targeted",outcome="ok"} 5\n'
+    assert parse(text) == Counters("1795470073.1", 100, 3, targeted_requests=1005, targeted_errors=1000)
 
 
 def test_other_families_and_labels_do_not_matter() -> None:
@@ -115,7 +121,8 @@ def test_durations_are_counts_up_to_each_edge() -> None:
     ids=["none", "others", "one missing", "twice", "another edge", "another label", "no counts"],
 )
 def test_a_server_without_our_cells_still_has_its_errors_counted(text: str) -> None:
-    assert parse(COUNTS + text + START) == Counters(start="1795470073.1", requests=100, errors=3, durations=None)
+    found = parse(COUNTS + text + START)
+    assert (found.requests, found.errors, found.durations) == (100, 3, None)
 
 
 @pytest.mark.parametrize("counts", [(-1.0, 5.0), (0.5, 5.0), ("NaN",), ("many",), (5.0, 4.0), ("+Inf",)], ids=str)

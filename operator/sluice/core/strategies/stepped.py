@@ -10,7 +10,7 @@ from sluice.api.base import format_duration
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
 from sluice.api.strategy import Pause
-from sluice.core import findings, words
+from sluice.core import findings, targeted, words
 from sluice.core.moves import advance, promoted, with_weight
 from sluice.core.observation import Observation
 from sluice.core.replicas import covered, needed
@@ -62,10 +62,10 @@ class SteppedStrategy(ABC):
         return covered(spec.desired_replicas, ready)
 
     def lacks(self, situation: Situation) -> str | None:
-        """Say how many pods are missing for the present stage, or that nobody reaches them where they are previewed."""
+        """Say how many pods are missing for the present stage, or that who should reach them does not."""
         stage = self._stage(situation.spec, rollout_of(situation))
         lacks_pods = words.lacks_pods(situation.candidate, stage.pods, stage.weight)
-        return lacks_pods or (words.not_previewed(situation) if stage.previewed else None)
+        return lacks_pods or _hidden(situation, stage)
 
     def next(self, situation: Situation) -> Outcome:
         """Do the present stage, or say what it waits for."""
@@ -99,9 +99,17 @@ def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | No
         return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
     if outcome := shift(situation, rollout, stage.weight):
         return outcome
-    if stage.previewed and (hidden := words.not_previewed(situation)):
-        return Outcome(situation.status, "WaitingForPreview", hidden, Verdict.RUNNING, requeue_after=READY_SECONDS)
+    if hidden := _hidden(situation, stage):
+        reason = "WaitingForPreview" if stage.previewed else "WaitingForMatch"
+        return Outcome(situation.status, reason, hidden, Verdict.RUNNING, requeue_after=READY_SECONDS)
     return None
+
+
+def _hidden(situation: Situation, stage: Stage) -> str | None:
+    """Say that the candidate can't be reached yet by those whom the stage wants to reach it, if so."""
+    if stage.previewed:
+        return words.not_previewed(situation)
+    return targeted.not_open(situation) if stage.targeted else None
 
 
 def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
