@@ -68,7 +68,7 @@ def shadow_steps(wants: Object) -> Sequence[Object]:
     """Return the stages of a shadow rollout: copies of requests, and what follows."""
     then = wants.get("then", "Canary")
     held: Object = {"hold": None, "mirror": wants}
-    return [{"mirror": wants}, *(CANARY if then == "Canary" else (held,) if then == "Hold" else ())]
+    return [{"start": None}, {"mirror": wants}, *(CANARY if then == "Canary" else (held,) if then == "Hold" else ())]
 
 
 def blue_green_steps(wants: Object) -> Sequence[Object]:
@@ -83,7 +83,11 @@ def blue_green_steps(wants: Object) -> Sequence[Object]:
 def canary_steps(spec: Object) -> Sequence[Object]:
     """Return the steps that the user chose; before them who is targeted, if anybody is."""
     canary = (spec.get("strategy") or {}).get("canary") or {}
-    steps: Sequence[Object] = canary.get("steps") or ()
+    steps: Sequence[Object] = [
+        each
+        for step in canary.get("steps") or ()
+        for each in (({"start": None}, step) if "mirror" in step else (step,))
+    ]
     return ({"match": None}, *steps) if canary.get("match") else steps
 
 

@@ -78,10 +78,14 @@ PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErro
         ({"recreate": {}}, 0, ["▶ begin", "stop the old version", "start the new one", "promote"]),
         ({"recreate": {}}, 1, ["✓ begin", "▶ stop the old version", "start the new one", "promote"]),
         ({"recreate": {}}, 2, ["✓ begin", "✓ stop the old version", "▶ start the new one", "promote"]),
-        ({"shadow": {"then": "Promote"}}, 0, ["▶ mirror 100", "promote"]),
-        ({"shadow": {"percent": 20, "then": "Hold"}}, 1, ["✓ mirror 20", "▶ hold", "promote"]),
-        ({"shadow": {}}, 1, ["✓ mirror 100", "▶ setWeight 10", "analysis", "setWeight 50", "analysis", "promote"]),
-        ({"canary": {"steps": [{"mirror": {"percent": 5}}]}}, 0, ["▶ mirror 5", "promote"]),
+        ({"shadow": {"then": "Promote"}}, 1, ["✓ start", "▶ mirror 100", "promote"]),
+        ({"shadow": {"percent": 20, "then": "Hold"}}, 2, ["✓ start", "✓ mirror 20", "▶ hold", "promote"]),
+        (
+            {"shadow": {}},
+            2,
+            ["✓ start", "✓ mirror 100", "▶ setWeight 10", "analysis", "setWeight 50", "analysis", "promote"],
+        ),
+        ({"canary": {"steps": [{"mirror": {"percent": 5}}]}}, 0, ["▶ start", "mirror 5", "promote"]),
         ({"canary": {"match": [{}], "steps": CANARY}}, 1, ["✓ match", "▶ pause 1m", "setWeight 10", "promote"]),
         ({"canary": {"steps": CANARY[1:]}}, 0, ["▶ setWeight 10", "promote"]),
         ({"blueGreen": {}}, 0, ["▶ switch", "promote"]),
@@ -121,7 +125,7 @@ def test_the_stages_of_a_shadow_are_those_of_the_operator(wants: Object) -> None
 
 def test_where_requests_are_copied_pairs_are_shown() -> None:
     pairs = {"joined": 300, "different": 12, "candidateFailed": 1}
-    raw = model_deployment(rollout=rollout() | {"stepIndex": 0, "evidence": {"pairs": pairs, "safe": 0.5}})
+    raw = model_deployment(rollout=rollout() | {"stepIndex": 1, "evidence": {"pairs": pairs, "safe": 0.5}})
     raw["spec"]["strategy"] = {"shadow": {"maxErrorRate": 0.02, "maxDisagreement": 0.1}}
     view = build(raw, (), NOW)
     assert view.evidence

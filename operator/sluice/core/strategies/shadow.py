@@ -9,8 +9,10 @@ from dataclasses import replace
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.strategy import Pause, Shadow, Then
 from sluice.core.stage import Stage
-from sluice.core.strategies.canary import canary_stages, mirror_stage
+from sluice.core.strategies.canary import canary_stages, mirror_stages
 from sluice.core.strategies.stepped import SteppedStrategy
+
+MIRROR = 1  # the stage up to which nothing is done of what follows
 
 
 class ShadowStrategy(SteppedStrategy):
@@ -19,13 +21,13 @@ class ShadowStrategy(SteppedStrategy):
     def stages(self, spec: ModelDeploymentSpec) -> tuple[Stage, ...]:
         """Return the stages that the spec asks for."""
         wants, replicas = spec.strategy.shadow or Shadow(), spec.desired_replicas
-        mirror = mirror_stage(wants, replicas)
+        start, mirror = (stage for _, stage in mirror_stages(wants, replicas))
         if wants.then is Then.HOLD:  # what is copied meanwhile can still do harm
-            return mirror, replace(mirror, title="hold", pause=Pause())
-        return mirror, *canary_stages(spec.strategy.steps, replicas)
+            return start, mirror, replace(mirror, title="hold", pause=Pause())
+        return start, mirror, *(stage for _, stage in canary_stages(spec.strategy.steps, replicas))
 
     def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
         """Identify what was asked for up to and including this stage; what comes then can be changed until then."""
         wants = (spec.strategy.shadow or Shadow()).to_kubernetes()
-        begun = wants if index else {name: value for name, value in wants.items() if name != "then"}
+        begun = wants if index > MIRROR else {name: value for name, value in wants.items() if name != "then"}
         return hashlib.sha256(json.dumps(["shadow", begun], sort_keys=True).encode()).hexdigest()[:10]
