@@ -49,8 +49,8 @@ class Fault:
     """Something that happens.
 
     Attributes:
-        owed: seconds after it in which requests for the candidate may fail: its only pod is gone, and others, who may
-            be down too, have to notice.
+        owed: seconds after it in which requests may fail: the candidate's only pod is gone, and others, who may be
+            down too, have to notice; or what somebody else has written into the route is live until it is put back.
         shared: it hits the whole cluster.
     """
 
@@ -136,6 +136,6 @@ def aborted(life: Life, _: random.Random) -> None:
 FAULTS = (
     Fault(operator_killed, shared=True), Fault(operator_pods_deleted, shared=True), Fault(candidate_deleted, owed=20),
     Fault(candidate_killed, owed=20), Fault(candidate_scaled, owed=20), Fault(mlflow_answers_garbage, shared=True),
-    Fault(api_server_killed, shared=True), Fault(gateway_controller_killed, shared=True), Fault(route_edited),
+    Fault(api_server_killed, shared=True), Fault(gateway_controller_killed, shared=True), Fault(route_edited, owed=5),
     Fault(alias_flipped), Fault(steps_edited), Fault(aborted),
 )  # fmt: skip
