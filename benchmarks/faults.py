@@ -34,7 +34,9 @@ from tests.e2e.subject import STEPS, Status, Subject, candidate, stable
 
 RATE = 15.0
 SPAN_SECONDS = 20.0
-PATIENCE_SECONDS = 150.0
+# What was killed several times waits up to five minutes until the kubelet starts it again, be it the operator or the
+# gateway's controller.
+PATIENCE_SECONDS = 480.0
 
 
 @dataclass
@@ -228,6 +230,7 @@ def lane(stage: Stage, number: int, seeds: list[int]) -> list[Record]:
         settle(life, record)
         records.append(record)
         print(json.dumps(vars(record)), flush=True)
+    subject.kubectl("delete", "md", "--all", f"--timeout={PATIENCE_SECONDS:.0f}s")
     subject.remove()
     return records
 
