@@ -70,6 +70,7 @@ IMAGES = (
             "model_server/sluice_server/digest.py",
         ),
     ),
+    Image("collector", "collector/Dockerfile", ("requirements/collector.lock", "collector/sluice_collector")),
     Image("mlflow", "hack/mlflow/Dockerfile", ("requirements/tracking.lock",)),
 )
 

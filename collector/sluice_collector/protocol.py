@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from sluice_collector.answers import DEFAULT_TOLERANCE, Answer
 from sluice_collector.latency import Latency
@@ -60,7 +60,6 @@ _VALUE = (
 _PLAINLY = {
     "extra_forbidden": "there is no such field, leave it out",
     "missing": "it is missing",
-    "too_long": f"write at most {MOST_ANSWERS} answers in a call, of at most {MOST_PREDICTIONS} predictions each",
 }
 
 
@@ -101,14 +100,25 @@ class Batch(_Received):
 
 def sentence(error: ValidationError) -> str:
     """What is wrong with a body, and where, without repeating it."""
-    errors = error.errors(include_url=False, include_input=False, include_context=False)
-    where, message = errors[0]["loc"], _PLAINLY.get(errors[0]["type"], errors[0]["msg"])
-    if "predictions" in where[:-1]:
-        where, message = where[:4], _VALUE
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
-    places = {(one["loc"][:4] if "predictions" in one["loc"] else one["loc"]) for one in errors}
-    more = f" ({len(places) - 1} more like this)" if len(places) > 1 else ""
+    errors = error.errors(include_url=False, include_input=False)
+    where = list(dict.fromkeys(_place(one) for one in errors))
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where[0]).lstrip(".")
+    more = f" ({len(where) - 1} more like this)" if len(where) > 1 else ""
+    message = _message(errors[0])
     return f"{path or 'the body'}: {message[0].lower()}{message[1:]}{more}."
+
+
+def _place(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Of a prediction, without the kinds of values that were tried."""
+    return error["loc"][: 4 if "predictions" in error["loc"] else None]
+
+
+def _message(error: ErrorDetails) -> str:
+    if "predictions" in error["loc"][:-1]:
+        return _VALUE
+    if error["type"] == "too_long":
+        return f"write at most {error['ctx']['max_length']} {error['loc'][-1]}"
+    return _PLAINLY.get(error["type"], error["msg"])
 
 
 class _Sent(BaseModel):

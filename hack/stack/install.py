@@ -93,6 +93,8 @@ def values(stack: Stack) -> tuple[str, ...]:
     return (
         "--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}",
         "--set", f"server.image={stack.images['server']}",
+        "--set", f"collector.image={stack.images['collector']}",
+        "--set", "collector.enabled=true,collector.persistence.enabled=false",
         "--set", f"mlflow.trackingUri={IN_CLUSTER_MLFLOW}",
         "--set", "registry.pollSeconds=2",
     )  # fmt: skip

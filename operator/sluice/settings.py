@@ -37,6 +37,7 @@ class Settings(Scope):
     port: int = Field(default=8080, ge=1, le=65535, description="Of /healthz, /readyz and /metrics.")
     lease_namespace: str = Field(default="default", description="Where the operator itself runs.")
     lease_name: str = Field(default="sluice", description="Operators with the same Lease have one leader.")
+    collector_url: str = Field(default="", description="Of the collector, as pods of any namespace reach it; or none.")
     log_level: str = "INFO"
     notify_urls: Path | None = Field(default=None, description="A file with one Apprise URL a line.")
     notify_left_out: Names = Field(default=(), description="Reasons of events of which nobody is notified.")

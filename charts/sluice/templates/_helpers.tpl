@@ -98,3 +98,28 @@ subjects:
   name: {{ index . 2 }}
   namespace: {{ $root.Release.Namespace }}
 {{- end }}
+
+{{- define "sluice.collector.name" -}}
+{{ include "sluice.name" . }}-collector
+{{- end }}
+
+{{- /* A name of its own: what selects the operator's pods without their component must not find these. */ -}}
+{{- define "sluice.collector.selector" -}}
+app.kubernetes.io/name: sluice-collector
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: collector
+{{- end }}
+
+{{- define "sluice.collector.labels" -}}
+{{ include "sluice.collector.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "sluice.collector.replicas" -}}
+{{- if and (gt (int .Values.collector.replicas) 1) (not .Values.collector.databaseUrl.secretName) }}
+{{- fail (printf "collector.replicas is %d, but SQLite is for one pod: write 1, or name the Secret of a PostgreSQL in collector.databaseUrl.secretName" (int .Values.collector.replicas)) }}
+{{- end }}
+{{- .Values.collector.replicas }}
+{{- end }}

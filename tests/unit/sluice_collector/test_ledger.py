@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,7 @@ from sluice_collector.join import join
 from sluice_collector.ledger import Ledger, Limits
 from sluice_collector.protocol import shown
 from sluice_collector.tally import Tally
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from tests.unit.sluice_collector.worlds import NAME, World, answer, both, comparable, in_batches, oracle, stream
 
@@ -161,21 +163,39 @@ def test_when_too_many_wait_the_oldest_go_and_are_counted(world: World) -> None:
     assert ledger.counts(NAME).pairs == 1
 
 
-def test_a_batch_is_taken_in_whole_or_not_at_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+class DiedError(Exception):
+    """The process ends here."""
+
+
+@contextmanager
+def dying_at(number: int) -> Iterator[None]:
+    """Lets the process end before its statement of that number, counted from 0."""
+    statements = iter(range(number))
+
+    def before(*_: object) -> None:
+        if next(statements, None) is None:
+            raise DiedError
+
+    event.listen(Engine, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+
+
+def test_a_batch_is_taken_in_whole_or_not_at_all_wherever_the_process_dies(world: World) -> None:
     ledger = world.open()
     ledger.record([answer("r0", "stable")])
-
-    def fails(*_: object, **__: object) -> None:
-        raise RuntimeError("the process dies here")
-
     batch = [*both("r1", "Adelie", "Adelie"), answer("r0", "candidate"), answer("r2", comparison="team-b/other")]
-    for place in ("_settle", "_write"):
-        with monkeypatch.context() as patch:
-            patch.setattr(f"sluice_collector.ledger.{place}", fails)
-            with pytest.raises(RuntimeError):
-                ledger.record(batch)
-        assert (ledger.counts(NAME).pairs, ledger.waiting()) == (0, 1)
-    assert ledger.record(batch).accepted == 4
+    for statement in itertools.count():
+        try:
+            with dying_at(statement):
+                done = ledger.record(batch)
+            break
+        except DiedError:
+            assert (ledger.counts(NAME).pairs, ledger.waiting()) == (0, 1)
+    assert statement > 6
+    assert (done.accepted, done.duplicates) == (4, 0)
     assert (ledger.counts(NAME).pairs, ledger.waiting()) == (2, 1)
 
 
