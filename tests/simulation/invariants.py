@@ -56,6 +56,7 @@ class Invariants:
             self._replicas(world, before, now)
         if now.status != before.status and now.status:
             self._status(before.status, now.status)
+            self._promotion(world, before, now)
             self._begin_counting(world, ModelDeploymentStatus.model_validate(now.status))
         self._events(world)
 
@@ -98,10 +99,9 @@ class Invariants:
 
     def _route(self, world: World, now: Before) -> None:
         assert sum(now.weights.values()) in (0, 100), now.weights
-        spec = (world.md or {}).get("spec", {})
         stable = now.status.get("stable", {}).get("name")
         for revision, weight in now.weights.items():
-            ready, wants = world.ready(revision), needed(spec.get("replicas", 1), weight)
+            ready, wants = world.ready(revision), needed(for_all_traffic(world), weight)
             if now.status.get("downSince"):
                 wants = 1  # too few are better than nobody
             assert revision == stable or ready >= wants, (
@@ -115,7 +115,7 @@ class Invariants:
         assert world.ready(revision), f"{revision} is targeted without a ready pod"
 
     def _replicas(self, world: World, before: Before, now: Before) -> None:
-        wanted = ((world.md or {}).get("spec", {})).get("replicas", 1)
+        wanted = for_all_traffic(world, before)
         if now.status.get("downSince"):
             return  # a recreate, which has said so before
         for revision, was in before.replicas.items():
@@ -143,6 +143,14 @@ class Invariants:
         assert len(set(names)) == len(names), f"retired twice: {names}"
         assert not live & set(names), "what is live is not retired"
 
+    def _promotion(self, world: World, before: Before, now: Before) -> None:
+        """Who takes over has no fewer pods than who had all traffic."""
+        old, new = (of.status.get("stable", {}).get("name") for of in (before, now))
+        down = before.status.get("downSince") or now.status.get("downSince")
+        if old is None or old == new or down or "autoscaling" not in (world.md or {}).get("spec", {}):
+            return
+        assert world.ready(new) >= (had := for_all_traffic(world, before)), f"{world.ready(new)} pods take over {had}'s"
+
     def _begin_counting(self, world: World, status: ModelDeploymentStatus) -> None:
         rollout = status.rollout
         if rollout is None or status.stable is None:
@@ -161,6 +169,17 @@ class Invariants:
         asked = {event["firstTimestamp"] for event in events if event["reason"].startswith("Action")}
         wrong = [event for event in twice if not event[0].startswith(MAY_REPEAT) and event[2] not in asked]
         assert flapped or not wrong, f"told twice: {wrong}"
+
+
+def for_all_traffic(world: World, before: Before | None = None) -> int:
+    """Pods that all traffic needs: what the user says, or what the autoscaler of who is stable has made of it."""
+    spec = (world.md or {}).get("spec", {})
+    if "autoscaling" not in spec:
+        return int(spec.get("replicas", 1))
+    few, many = spec["autoscaling"]["minReplicas"], spec["autoscaling"]["maxReplicas"]
+    stable = (before.status if before else world.status).get("stable", {}).get("name", "")
+    runs = (before.replicas if before else replicas(world)).get(stable, 0)
+    return int(min(max(few, runs), many))
 
 
 def weights(world: World) -> dict[str, int]:

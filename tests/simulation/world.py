@@ -13,7 +13,7 @@ from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
 from sluice.resources.naming import ANNOTATION_MODEL, revision_of
 from sluice.traffic import gateway_api, targeted
 
-from tests.simulation import pods
+from tests.simulation import autoscalers, pods
 from tests.simulation.pods import EPOCH, Behaviour, Life, Version
 from tests.simulation.store import Store, copy
 
@@ -47,6 +47,8 @@ class World:
     proxied_targeted: Manifest | None = None  # their route as the proxies know it
     torn: list[str] = field(default_factory=list)  # changes of it that cost requests: see `traffic/slots.py`
     tampered: bool = False  # somebody else touched the route, or the gateway refused it: then it may be torn
+    load: float = 0.0  # pods that all traffic needs, as autoscalers see it
+    whims: bool = False  # autoscalers do what they like
     poked: bool = False  # something changed outside of Kubernetes
     skew: float = 0.0  # seconds that the API server's clock is ahead
     lagging_until: float = 0.0  # the API server's caches show what was there when the lag began, as does every watch
@@ -145,6 +147,8 @@ class World:
         if self.cache and self.time >= self.lagging_until:
             self.cache, self.poked = None, True  # the events come at last
         self._collect_garbage()
+        if self.time % autoscalers.PERIOD == 0:
+            autoscalers.scale(self.store, self.live, self.load, self.rng if self.whims else None)
         self._workloads()
         for life in self.lives.values():
             life.grow(self.time)

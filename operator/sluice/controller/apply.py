@@ -270,8 +270,8 @@ class Applier:
 
     async def _delete(self, resource: Resource, target: Target, revision: str, memory: Memory) -> None:
         name = object_name(target.name, revision)
+        memory.applied.pop((resource.kind, name), None)  # if it is wanted again, nobody else has deleted it
         await self.api.delete(resource, target.namespace, name)
-        memory.applied.pop((resource.kind, name), None)
 
     async def _clear_wish(self, target: Target, action: str, version: str) -> None:
         """Take off the annotation that was answered, unless somebody has written since: it may be a new wish."""
