@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,7 @@ class Load:
     rows: Sequence[dict[str, Any]]
     rate: float
     timeout: float = 10.0
+    headers: Mapping[str, str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,7 +74,7 @@ class Load:
     async def _send(self, session: aiohttp.ClientSession, body: dict[str, Any]) -> None:
         sent = time.monotonic()
         try:
-            async with session.post(self.url, json=body) as answer:
+            async with session.post(self.url, json=body, headers=self.headers) as answer:
                 await answer.read()
                 status, revision = answer.status, answer.headers.get(REVISION, "")
                 version, error = answer.headers.get(VERSION, ""), ""

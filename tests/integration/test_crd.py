@@ -162,6 +162,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no uri": (changed(model={}), "spec.model.uri: Required value"),
     "traffic missing": (changed(traffic=None), TRAFFIC),
     "traffic without gateway": (changed(traffic={}), GATEWAY),
+    "sticky users": (changed(traffic__sticky={"header": "x-user-id"}), "sticky users are not built yet: remove traf"),
     "gateway without name": (changed(traffic={"gateway": {}}), "spec.traffic.gateway.name: Required value"),
     "gateway name in capitals": (changed(traffic__gateway__name="Public"), OBJECT_NAME),
     "gateway name empty": (changed(traffic__gateway__name=""), OBJECT_NAME),

@@ -75,7 +75,7 @@ FULL: dict[str, Any] = {
     },
 }
 # A rule refuses these with a sentence whatever is in them (test_crd.py).
-NOT_BUILT = {"autoscaling", "blueGreen", "shadow", "abTest", "recreate", "accuracy", "prometheus"}
+NOT_BUILT = {"autoscaling", "blueGreen", "shadow", "abTest", "recreate", "accuracy", "prometheus", "sticky"}
 # The longest text that is a duration is shorter than the limit.
 NO_LONGEST = {"duration"}
 WRONG_TYPE = {"string": 7, "integer": "7", "number": "7", "boolean": "true", "array": {}, "object": []}

@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from tests.simulation.chaos import ACTIONS, LAST, LAST_SHADOW, SHADOWS, STRATEGIES, go_back, heal
+from tests.simulation.chaos import ACTIONS, LAST, LAST_SHADOW, SHADOWS, STRATEGIES, TARGETED, go_back, heal
 from tests.simulation.simulation import Simulation
 from tests.simulation.stories import SPEC, says, serves
 from tests.simulation.world import World
@@ -22,13 +22,15 @@ BATCH = 20
 OVERLAPS = 0.05
 # From this seed on people change the strategy too; so those before stay what they were when they found something.
 ALL_STRATEGIES = 10_000
-WITH_SHADOWS = 100_000
+EARLY_ADOPTERS = 20_000  # from here on they ask for early adopters too
+WITH_SHADOWS = 100_000  # and from here on for copies of requests
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
 async def live_through(seed: int) -> None:
-    rng = random.Random(seed)
-    actions = ACTIONS | (STRATEGIES if seed >= ALL_STRATEGIES else {}) | (SHADOWS if seed >= WITH_SHADOWS else {})
+    rng, actions = random.Random(seed), dict(ACTIONS)
+    for first, more in ((ALL_STRATEGIES, STRATEGIES), (EARLY_ADOPTERS, TARGETED), (WITH_SHADOWS, SHADOWS)):
+        actions |= more if seed >= first else {}
     last = (*LAST, LAST_SHADOW) if seed >= WITH_SHADOWS else LAST
     sim = Simulation((), World(rng=random.Random(-seed)))
     sim.world.push("1")
@@ -62,7 +64,8 @@ def seeds() -> list[int]:
     if "SLUICE_SCHEDULE" in os.environ:
         return [int(os.environ["SLUICE_SCHEDULE"])]
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
-    return [*FOUND, *(first + n for first in (0, ALL_STRATEGIES, WITH_SHADOWS) for n in range(number))]
+    begins = (0, ALL_STRATEGIES, EARLY_ADOPTERS, WITH_SHADOWS)
+    return [*FOUND, *(seed for first in begins for seed in range(first, first + number))]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))

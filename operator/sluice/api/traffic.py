@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sluice.api.base import ApiModel, Name, cel, matching, validations
+from sluice.api.base import ApiModel, Name, NotBuiltYet, cel, matching, validations
 
 
 class GatewayRef(ApiModel):
@@ -42,12 +42,18 @@ class Traffic(ApiModel):
     gateway: GatewayRef | None = None
     hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
     path_prefix: PathPrefix = Field(default="/", description="Removed before the model server.")
+    sticky: NotBuiltYet | None = None
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
             cel(
                 "has(self.gateway)",
                 "traffic without a gateway is not built yet: name a Gateway in traffic.gateway.name",
-            )
+            ),
+            cel(
+                "!has(self.sticky)",
+                "sticky users are not built yet: remove traffic.sticky; strategy.canary.match sends users with a "
+                "header or a cookie to the new version",
+            ),
         )
     }
