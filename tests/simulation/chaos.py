@@ -78,7 +78,7 @@ def shadow(rng: random.Random, sim: Simulation) -> None:
 
 def mirror_first(rng: random.Random, sim: Simulation) -> None:
     steps = [{"mirror": {"percent": rng.choice([20, 100]), "minPairs": 30}}, *SPEC["strategy"]["canary"]["steps"]]
-    sim.world.edit(strategy=NO_STRATEGY | {"canary": {"steps": steps}})
+    sim.world.edit(strategy=NO_STRATEGY | {"canary": {"match": None, "steps": steps}})
 
 
 def collector(rng: random.Random, sim: Simulation) -> None:
@@ -93,7 +93,7 @@ def early_adopters(rng: random.Random, sim: Simulation) -> None:
     wants: Manifest = {"match": rng.choice([None, EARLY_ADOPTERS, EARLY_ADOPTERS[:1], EARLY_ADOPTERS[1:]])}
     first = rng.choice([[], [{"pause": {"duration": "5s"}}], [{"pause": {}}]]) if wants["match"] else []
     wants["steps"] = [*first, {"setWeight": rng.randint(1, 100)}]
-    sim.world.edit(strategy={"canary": wants, "recreate": None, "blueGreen": None})
+    sim.world.edit(strategy=NO_STRATEGY | {"canary": wants})
 
 
 def kill_pod(rng: random.Random, sim: Simulation) -> None:

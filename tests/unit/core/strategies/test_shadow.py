@@ -37,7 +37,7 @@ RULES = [
      ["ProgressDeadlineExceeded", "3 of 4 pods ready"]),
     ("nobody comes", joined(MIRROR, 0), "Analyzing", ["no data: the collector has not joined any request"]),
     ("too few come", joined(MIRROR, 50), "Analyzing",
-     ["too little traffic yet: 50 of at least 100 pairs", "safe errors 29 %", "of 50 requests answered by both, 0 differ"]),
+     ["too little traffic yet: 50 of at least 100 pairs", "safe errors 29 %", "of 50 requests answered by both, 0"]),
     ("it is not sure yet", joined(MIRROR, 150, 3), "Analyzing", ["comparing answers to 100 % of the requests"]),
     ("it is sure", joined(MIRROR, 600, 3), "StepCompleted",
      ["2/2 mirror 100", "answers compared: of 600 requests answered by both, 3 differ"]),
