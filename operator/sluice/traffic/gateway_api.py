@@ -74,7 +74,7 @@ def render(
     labels = metadata(name=name, namespace=namespace, labels=owned_labels(name), owner=owner)
     return _route(
         labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,
-        backends=backends, copies=_copies(name, mirror) if mirror else (), compare=mirror and mirror.compare,
+        backends=backends, copies=_copies(name, mirror) if mirror else (), compare=mirror.compare if mirror else None,
     )  # fmt: skip
 
 
