@@ -48,6 +48,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_tmp_dir": str(settings.runtime_dir),
             "control_socket_disable": True,
             "graceful_timeout": settings.graceful_timeout_seconds,
+            "keepalive": 75,  # senders keep their connections
             "timeout": 60,
             "accesslog": None,
             "errorlog": "-",

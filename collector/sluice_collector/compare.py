@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from sluice_collector.answers import Answer, Prediction
 
@@ -54,11 +54,11 @@ def _predictions(stable: Answer, candidate: Answer) -> Compared:
 
 def _equal(a: Prediction, b: Prediction, tolerance: float) -> bool:
     if _is_number(a) and _is_number(b):
-        return abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))  # type: ignore[operator, arg-type]
+        return abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
     return type(a) is type(b) and a == b
 
 
-def _is_number(value: Prediction) -> bool:
+def _is_number(value: Prediction) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -74,7 +74,7 @@ def _label(value: str | int) -> str:
 def _deltas(stable: Sequence[Prediction], candidate: Sequence[Prediction]) -> tuple[float, ...]:
     """Of numbers of which at least one is a float: two integers are classes."""
     return tuple(
-        float(b) - float(a)  # type: ignore[arg-type]
+        float(b) - float(a)
         for a, b in zip(stable, candidate, strict=True)
         if _is_number(a) and _is_number(b) and float in {type(a), type(b)}
     )

@@ -17,7 +17,10 @@ from sluice_collector.tables import answers, comparisons
 from sluice_collector.tally import Tally
 
 _TALLY = TypeAdapter(Tally)
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERT: Mapping[str, type[sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.Insert,
+    "postgresql": postgresql.Insert,
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -29,15 +29,17 @@ class Postgres:
 
     def run(self) -> None:
         """Starts the server, unless it runs, and waits until it answers."""
-        data = self.directory / "data"
         chosen = {"listen_addresses": "", "max_connections": "200", "fsync": "off"}  # the machine itself does not crash
-        options = ["-D", data, "-k", self.directory, *(f"--{name}={value}" for name, value in chosen.items())]
+        settings = [f"--{name}={value}" for name, value in chosen.items()]
+        place: list[str | Path] = ["-D", self.directory / "data", "-k", self.directory]
         with (self.directory / "log").open("ab") as log:
-            command = [self.programs / "postgres", *options]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, **unprivileged())
-        ready = [self.programs / "pg_isready", "-h", self.directory, "-d", "postgres", "-U", "postgres", "-t", "60"]
+            process = self.process = subprocess.Popen(
+                [self.programs / "postgres", *place, *settings], stdout=log, stderr=log, **unprivileged()
+            )
+        where = ["-h", str(self.directory), "-d", "postgres", "-U", "postgres", "-t", "60"]
+        ready = [str(self.programs / "pg_isready"), *where]
         while subprocess.run(ready, capture_output=True, check=False).returncode:
-            assert self.process.poll() is None, (self.directory / "log").read_text()
+            assert process.poll() is None, (self.directory / "log").read_text()
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """SIGQUIT is a crash: all of its processes end at once, and the next start recovers."""
@@ -66,17 +68,8 @@ def server() -> Iterator[Postgres]:
         if os.geteuid() == 0:
             os.chown(directory / "data", NOBODY, NOBODY)
             os.chown(directory, NOBODY, NOBODY)
-        initdb: Sequence[str | Path] = [
-            programs / "initdb",
-            "-D",
-            directory / "data",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-N",
-        ]
-        subprocess.run([*initdb, "--locale=C", "--encoding=UTF8"], check=True, capture_output=True, **unprivileged())
+        command = [str(programs / "initdb"), "-D", str(directory / "data"), "-U", "postgres", "-A", "trust", "-N"]
+        subprocess.run([*command, "--locale=C", "--encoding=UTF8"], check=True, capture_output=True, **unprivileged())
         postgres = Postgres(programs, directory)
         postgres.run()
         try:

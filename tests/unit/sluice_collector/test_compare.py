@@ -71,7 +71,8 @@ def test_of_digests_only_equality_is_known() -> None:
     assert compare(digest, digest).verdict == "agree"
     assert compare(digest, other).verdict == "disagree"
     assert compare(digest, of("a")).verdict == "disagree"
-    assert compare(digest, other).labels == compare(digest, other).deltas == ()
+    assert compare(digest, other).labels == ()
+    assert compare(digest, other).deltas == ()
 
 
 def test_answers_without_predictions_agree_with_nothing() -> None:
