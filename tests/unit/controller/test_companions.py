@@ -61,7 +61,7 @@ async def test_a_budget_is_written_where_there_is_more_than_one_pod(bench: Bench
     bench.memory = Memory()
     bench.api.written.clear()
     await bench.look()
-    assert bench.api.written == []
+    assert {kind for _, kind in bench.api.written} <= {"ModelDeployment", "Event"}
 
 
 @pytest.mark.parametrize("pods", [0, 1])
