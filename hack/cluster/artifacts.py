@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hack.cluster import gateway, host, versions
-from hack.cluster.build import GATEWAY, KUBE, TOOLS, Toolchain, build
+from hack.cluster.build import GATEWAY, KUBE, METRICS, TOOLS, Toolchain, build
 from hack.cluster.buildah import Buildah
 from hack.cluster.images import Images
 from hack.cluster.paths import Cache
@@ -24,6 +24,7 @@ class Artifacts:
 
     tools: Path
     kube: Path
+    metrics: Path
     gateway: Path
     chart: Path
 
@@ -35,6 +36,7 @@ def prepare(cache: Cache, progress: Progress) -> Artifacts:
     with ThreadPoolExecutor(max_workers=8) as pool:
         tools = pool.submit(build, TOOLS, toolchain, cache, progress)
         kube = pool.submit(build, KUBE, toolchain, cache, progress)
+        metrics = pool.submit(build, METRICS, toolchain, cache, progress)
         envoy_gateway = pool.submit(build, GATEWAY, toolchain, cache, progress)
         chart = pool.submit(gateway.chart, cache, toolchain)
         packages = pool.submit(host.install_packages, progress)
@@ -59,4 +61,4 @@ def prepare(cache: Cache, progress: Progress) -> Artifacts:
         ]
         for future in made:
             future.result()
-        return Artifacts(tools.result(), kube.result(), envoy_gateway.result(), chart.result())
+        return Artifacts(tools.result(), kube.result(), metrics.result(), envoy_gateway.result(), chart.result())

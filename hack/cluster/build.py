@@ -59,6 +59,12 @@ GATEWAY = GoModule(
     ),
 )
 
+METRICS = GoModule(
+    "metrics",
+    ("sigs.k8s.io/metrics-server/cmd/metrics-server",),
+    (f"sigs.k8s.io/metrics-server/pkg/version.gitVersion=v{versions.METRICS_SERVER}",),
+)
+
 ARGO = GoModule(
     "argo",
     ("github.com/argoproj/argo-rollouts/cmd/rollouts-controller",),

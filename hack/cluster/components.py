@@ -10,6 +10,7 @@ from hack.cluster.paths import SOURCES, ClusterPaths
 from hack.cluster.sandbox import NODE_ADDRESS, POD_CIDR, SERVICE_CIDR
 
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
+METRICS_PORT = 4443
 CONFIG_FILES = {
     "containerd.toml": "containerd.toml",
     "cni.conflist": "cni/10-pods.conflist",
@@ -17,12 +18,16 @@ CONFIG_FILES = {
     "kube-proxy.yaml": "kube-proxy.yaml",
     "Corefile": "Corefile",
 }
-CLIENTS = ("controller-manager", "scheduler", "kubelet", "proxy", "dns")
+CLIENTS = ("controller-manager", "scheduler", "kubelet", "proxy", "dns", "metrics")
 
 
 @dataclass(frozen=True)
 class Component:
-    """One process. Those of stage 0 need nobody, those of stage 1 the first, those of stage 2 the API server."""
+    """One process.
+
+    Those of stage 0 need nobody, those of stage 1 the first, those of stage 2 the API server, those of stage 3 rights
+    that are granted there.
+    """
 
     name: str
     stage: int
@@ -46,7 +51,7 @@ def write_config(paths: ClusterPaths) -> None:
     (paths.state / "volume-plugins").mkdir(exist_ok=True)
 
 
-def components(paths: ClusterPaths, kube: Path) -> tuple[Component, ...]:
+def components(paths: ClusterPaths, kube: Path, metrics: Path) -> tuple[Component, ...]:
     """Everything that runs inside, in the order of starting."""
     config, certificates = paths.config, paths.pki
     return (
@@ -73,6 +78,7 @@ def components(paths: ClusterPaths, kube: Path) -> tuple[Component, ...]:
         )),
         Component("kube-proxy", 2, (f"{kube}/kube-proxy", f"--config={config}/kube-proxy.yaml")),
         Component("coredns", 2, (f"{kube}/coredns", "-conf", f"{config}/Corefile")),
+        Component("metrics-server", 3, (f"{metrics}/metrics-server", *_metrics_server(config, certificates))),
     )  # fmt: skip
 
 
@@ -102,4 +108,21 @@ def _api_server(certificates: Path) -> Sequence[str]:
         f"--proxy-client-cert-file={certificates}/front-proxy.crt",
         f"--proxy-client-key-file={certificates}/front-proxy.key",
         "--enable-aggregator-routing",
+    )
+
+
+def _metrics_server(config: Path, certificates: Path) -> Sequence[str]:
+    kubeconfig = f"{config}/metrics.kubeconfig"
+    return (
+        f"--kubeconfig={kubeconfig}",
+        f"--authentication-kubeconfig={kubeconfig}",
+        f"--authorization-kubeconfig={kubeconfig}",
+        f"--bind-address={NODE_ADDRESS}",
+        f"--secure-port={METRICS_PORT}",
+        f"--tls-cert-file={certificates}/metrics.crt",
+        f"--tls-private-key-file={certificates}/metrics.key",
+        f"--kubelet-certificate-authority={certificates}/ca.crt",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--kubelet-use-node-status-port",
+        "--metric-resolution=15s",
     )

@@ -48,7 +48,7 @@ class Health:
         """Look at everything; cheap enough to be the first step of every `up`."""
         sandbox = Sandbox.find(paths)
         processes: dict[str, Process | None] = {"holder": sandbox.holder if sandbox else None}
-        for component in components(paths, Path()):
+        for component in components(paths, Path(), Path()):
             processes[component.name] = PidFile(paths.run / f"{component.name}.pid").read()
         processes["forward"] = PidFile(paths.run / "forward.pid").read()
         traces = paths.state.exists() or paths.run.exists() or cgroups.exists(paths.cgroup)

@@ -89,6 +89,7 @@ class Lifecycle:
                 begin = datetime.now(UTC)
                 self._start_stage(sandbox, artifacts, 2)
                 apply(kubectl, paths, MANIFESTS / "cluster.yaml")
+                self._start_stage(sandbox, artifacts, 3)
                 api.wait(lambda it: node_ready(it, paths.cgroup, begin), 60, f"the node (see {paths.logs})")
             with self.progress.step("gateway types"):
                 types.result()
@@ -114,7 +115,7 @@ class Lifecycle:
         return ports
 
     def _start_stage(self, sandbox: Sandbox, artifacts: Artifacts, stage: int) -> None:
-        for component in components.components(self.paths, artifacts.kube):
+        for component in components.components(self.paths, artifacts.kube, artifacts.metrics):
             pid_file = PidFile(self.paths.run / f"{component.name}.pid")
             if component.stage == stage and pid_file.read() is None:
                 log = self.paths.logs / f"{component.name}.log"

@@ -35,13 +35,20 @@ def identities(node: str) -> tuple[Identity, ...]:
         Identity("scheduler", "/CN=system:kube-scheduler"),
         Identity("proxy", "/CN=system:kube-proxy"),
         Identity("dns", "/CN=system:coredns"),
+        Identity("metrics", "/CN=system:metrics-server", (f"IP:{NODE_ADDRESS}",)),
         Identity("kubelet", f"/O=system:nodes/CN=system:node:{node}", (f"DNS:{node}", f"IP:{NODE_ADDRESS}")),
     )
 
 
 def issue(directory: Path, node: str) -> None:
-    """Make what is not there yet; the authority comes last to be complete, so a broken run starts over."""
+    """Make what is not there yet: all of it, or whom a newer version of this knows beside the others.
+
+    A run that broke off before the authority was complete starts over.
+    """
     if (directory / "complete").exists():
+        for identity in identities(node):
+            if not (directory / f"{identity.file}.crt").exists():
+                _sign(directory, identity)
         return
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)

@@ -82,7 +82,7 @@ class Subject:
             "apiVersion": "sluice.dev/v1alpha1",
             "kind": "ModelDeployment",
             "metadata": {"name": self.name, "namespace": self.namespace},
-            "spec": default | spec,
+            "spec": {field: value for field, value in (default | spec).items() if value is not None},
         }
 
     def install(self, version: int = 1, **spec: Any) -> None:

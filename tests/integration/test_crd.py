@@ -114,6 +114,7 @@ ALIAS_NAME = "this is not the name of an alias"
 ALIAS_ELSEWHERE = "only a model of the registry has aliases: remove model.promotedAlias"
 ALIAS_FOLLOWED = "model.promotedAlias is the alias that model.uri follows: name another one"
 ALIAS_RESERVED = "latest, and v with a number, are reserved by MLflow: name another alias in model.promotedAlias"
+TWO_WHO_COUNT = "with autoscaling nobody else says how many pods there are: remove replicas"
 NAME = "the name must begin with a letter and have only lower-case letters"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -175,7 +176,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "prefix with two slashes": (changed(traffic__pathPrefix="/a//b"), PREFIX),
     "prefix that climbs": (changed(traffic__pathPrefix="/a/../b"), PREFIX),
     "prefix with a query": (changed(traffic__pathPrefix="/a?b"), PREFIX),
-    "autoscaling": (changed(autoscaling={"maxReplicas": 3}), "autoscaling is not built yet: set replicas"),
+    "autoscaling beside replicas": (changed(autoscaling={"maxReplicas": 3}, replicas=2), TWO_WHO_COUNT),
+    "autoscaling by what nobody asks for": (
+        changed(autoscaling={"maxReplicas": 3}, server={"resources": {"requests": {"memory": "1Gi"}}}),
+        "autoscaling compares with the processor time that pods ask for: set server.resources.requests.cpu",
+    ),
+    "autoscaling from more to fewer": (
+        changed(autoscaling={"minReplicas": 4, "maxReplicas": 3}),
+        "autoscaling.minReplicas is above maxReplicas: raise maxReplicas, or lower minReplicas",
+    ),
     "no strategy inside": (changed(strategy={}), ONE_STRATEGY),
     "two strategies": (changed(strategy={"canary": {}, "blueGreen": {}}), ONE_STRATEGY),
     "abTest": (
@@ -347,6 +356,18 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         {"name": "tail", "latency": {"marginRatio": 2, "marginAbsolute": 0.005}},
     ),
     "resources as numbers": resources(requests={"cpu": 1}, limits={"cpu": 2, "memory": "2Gi", "example.org/gpu": 1}),
+    "autoscaling": changed(autoscaling={"maxReplicas": 3}),
+    "autoscaling by a limit, which is the request then": changed(
+        autoscaling={"maxReplicas": 3}, server={"resources": {"requests": {}, "limits": {"cpu": "1"}}}
+    ),
+    "all of autoscaling": changed(
+        autoscaling={
+            "minReplicas": 3,
+            "maxReplicas": 3,
+            "targetCPUUtilizationPercentage": 50,
+            "scaleDownStabilizationSeconds": 0,
+        }
+    ),
     "request equal to its limit": resources(requests={"memory": "1024Mi"}, limits={"memory": "1Gi"}),
 }
 

@@ -99,6 +99,15 @@ def test_scale_reads_and_writes_replicas(server: Any, stored: str) -> None:
     assert "spec.replicas" in server.merge(f"{stored}/scale", {"spec": {"replicas": -1}}, dryRun="All").message
 
 
+def test_scale_says_who_counts_the_pods_where_the_load_does(server: Any, stored: str) -> None:
+    autoscaled = {"spec": {"replicas": None, "autoscaling": {"minReplicas": 2, "maxReplicas": 5}}}
+    assert server.merge(stored, autoscaled).ok
+    answer = server.merge(f"{stored}/scale", {"spec": {"replicas": 5}}, dryRun="All")
+    assert answer.status == 422
+    assert "with autoscaling nobody else says how many pods there are: remove replicas" in answer.message
+    assert server.merge(stored, {"spec": {"replicas": 2, "autoscaling": None}}).ok
+
+
 def test_scale_reports_status_and_selector(server: Any, stored: str) -> None:
     wanted = {"replicas": 4, "selector": "app=x"}
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sluice.api.autoscaling import Autoscaling
 from sluice.api.spec import Server
 from sluice.api.status import Revision
 from sluice.api.traffic import GatewayRef, Traffic
-from sluice.kube.ownership import holds, taken
+from sluice.controller.repairs import repaired
+from sluice.kube.ownership import holds, owns, taken
+from sluice.resources.autoscaler import autoscaled, autoscaler, is_autoscaled
+from sluice.resources.disruption import disruption_budget
 from sluice.resources.naming import FIELD_MANAGER
 from sluice.resources.service import service
 from sluice.resources.workload import deployment, pod_template
@@ -17,7 +21,7 @@ from sluice.traffic import gateway_api
 pytestmark = pytest.mark.integration
 
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "nobody", "uid": "00000000-0000-0000-0000-000000000000"}
-POD = {
+POD: dict[str, Any] = {
     "metadata": {"labels": {"sluice.dev/model-deployment": "birds", "sluice.dev/revision": "a"}},
     "spec": {"containers": [{"name": "server", "image": "localhost/nobody:1", "env": [{"name": "A", "value": "1"}]}]},
 }
@@ -94,6 +98,70 @@ def test_replicas_and_the_template(server: Any, namespace: str) -> None:
     assert told(manifest, apply(server, path, manifest)) == []
 
 
+def scaled(server: Any, path: str, replicas: int) -> dict[str, Any]:
+    """Set the number of pods as an autoscaler does: through /scale, over the version it has read."""
+    scale = server.call("GET", f"{path}/scale").body
+    scale["spec"]["replicas"] = replicas
+    answer = server.call("PUT", f"{path}/scale", scale, fieldManager="kube-controller-manager")
+    assert answer.ok, answer.message
+    return dict(server.call("GET", path).body)
+
+
+def test_an_autoscaler_takes_over_the_number_of_pods_and_gives_it_back(server: Any, namespace: str) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/birds-a"
+    nowhere = {**POD, "spec": {**POD["spec"], "nodeSelector": {"nobody": "here"}}}
+    manifest = workload(namespace)
+    manifest["spec"]["template"] = nowhere
+
+    def beside(live: dict[str, Any], floor: int) -> dict[str, Any]:
+        return autoscaled(manifest, live, floor, ours=owns(live, "spec", "replicas"))
+
+    live = apply(server, path, manifest | {"spec": manifest["spec"] | {"replicas": 3}})
+    live = apply(server, path, beside(live, 2))
+    assert live["spec"]["replicas"] == 3, "to leave it out at once would make one pod of it"
+    assert owns(live, "spec", "replicas")
+    live = scaled(server, path, 5)
+    assert not owns(live, "spec", "replicas")
+    wanted = beside(live, 2)
+    assert "replicas" not in wanted["spec"]
+    live = apply(server, path, wanted)
+    assert live["spec"]["replicas"] == 5
+    assert holds(live, wanted)
+    assert repaired(beside(live, 7), live, made_again=False) is None, "a higher floor is no hand edit"
+    live = apply(server, path, beside(live, 7))
+    assert live["spec"]["replicas"] == 7
+    live = scaled(server, path, 8)
+    assert repaired(manifest, live, made_again=False) is None, "neither is what the autoscaler has left"
+    live = apply(server, path, manifest)
+    assert live["spec"]["replicas"] == 0
+    assert owns(live, "spec", "replicas")
+    assert not is_autoscaled(live)
+
+
+def test_what_was_read_before_the_autoscaler_wrote_undoes_nothing(server: Any, namespace: str) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/birds-a"
+    manifest = workload(namespace)
+    live = apply(server, path, manifest)
+    wanted = autoscaled(manifest, live, 2, ours=True)
+    wanted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+    scaled(server, path, 4)
+    query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+    answer = server.call("PATCH", path, wanted, kind="apply-patch+yaml", **query)
+    assert answer.status == 409
+    apply(server, path, manifest)
+
+
+def scaler(namespace: str) -> dict[str, Any]:
+    auto = Autoscaling(max_replicas=4, scale_down_stabilization_seconds=30)
+    return without_owner(
+        autoscaler(name="birds", namespace=namespace, revision_name="a", autoscaling=auto, floor=2, owner=OWNER)
+    )
+
+
+def budget(namespace: str) -> dict[str, Any]:
+    return without_owner(disruption_budget(name="birds", namespace=namespace, revision_name="a", owner=OWNER))
+
+
 def test_labels_and_the_selector(server: Any, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/services/birds-a"
     manifest = address(namespace)
@@ -124,6 +192,8 @@ def frozen(namespace: str) -> dict[str, Any]:
     [
         ("apis/apps/v1/{}/deployments/birds-a", workload, {"spec": {"replicas": 2}}),
         ("apis/apps/v1/{}/deployments/birds-a", frozen, {"spec": {"paused": True}}),
+        ("apis/autoscaling/v2/{}/horizontalpodautoscalers/birds-a", scaler, {"spec": {"minReplicas": 3}}),
+        ("apis/policy/v1/{}/poddisruptionbudgets/birds-a", budget, {"spec": {"maxUnavailable": 2}}),
         ("api/v1/{}/services/birds-a", address, {"spec": {"selector": {"cut": "off"}}}),
         ("apis/gateway.networking.k8s.io/v1/{}/httproutes/birds", route, {"metadata": {"labels": {"team": "birds"}}}),
     ],

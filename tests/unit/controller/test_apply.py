@@ -157,6 +157,16 @@ async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
     assert bench.world.store.of_kind("Deployment")[0]["metadata"]["generation"] == generation
 
 
+async def test_a_template_that_a_newer_operator_would_render_otherwise_starts_no_pod_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bench.world.store.of_kind("Deployment")
+    monkeypatch.setattr("sluice.resources.pod.SPREAD_OVER", ("example.test/rack",))
+    bench.memory = Memory()
+    await bench.look()
+    assert bench.world.store.of_kind("Deployment") == before
+
+
 async def nobody_sets(model: str, alias: str, version: str) -> Unresolved | None:
     raise AssertionError("no alias is to be set")
 

@@ -11,7 +11,7 @@ import pytest
 
 from hack.cluster import components, pki
 from hack.cluster.api import Api
-from hack.cluster.build import GATEWAY, KUBE, TOOLS, GoModule, key
+from hack.cluster.build import GATEWAY, KUBE, METRICS, TOOLS, GoModule, key
 from hack.cluster.buildah import pip_config, uv_config
 from hack.cluster.health import Health, State
 from hack.cluster.loading import blobs, write_archive
@@ -43,7 +43,7 @@ def test_a_build_is_keyed_by_everything_that_decides_it(module: GoModule) -> Non
     assert key(module, "go1.26.8") != before
 
 
-@pytest.mark.parametrize("module", [TOOLS, KUBE, GATEWAY])
+@pytest.mark.parametrize("module", [TOOLS, KUBE, METRICS, GATEWAY])
 def test_go_modules_are_pinned_and_name_no_place(module: GoModule) -> None:
     text = (module.directory / "go.mod").read_text()
     assert text.startswith(f"module sluice.local/hack/{module.name}\n")
@@ -75,7 +75,7 @@ def test_certificates_are_made_once_and_open_the_api(paths: ClusterPaths) -> Non
 
 
 def test_processes_read_only_this_clusters_files(paths: ClusterPaths) -> None:
-    listed = components.components(paths, Path("/kube"))
+    listed = components.components(paths, Path("/kube"), Path("/metrics"))
     assert [component.stage for component in listed] == sorted(component.stage for component in listed)
     arguments = [argument for component in listed for argument in component.command]
     files = [argument.partition("=")[2] for argument in arguments if "=/" in argument]

@@ -97,7 +97,7 @@ async def test_a_running_model_is_seen_whole(world: World) -> None:
     assert (seen.route.weights, seen.route.accepted) == ({revision: 100}, True)
     assert seen.revisions[revision].ready == 2
     kinds = {kind for kind, _ in seen.objects}
-    assert kinds == {"Deployment", "Service", "HTTPRoute"}
+    assert kinds == {"Deployment", "Service", "HTTPRoute", "PodDisruptionBudget"}
 
 
 async def test_a_missing_gateway_is_said_in_a_sentence(world: World) -> None:

@@ -114,6 +114,14 @@ def test_a_new_pod_takes_traffic_within_a_second_of_being_ready() -> None:
     assert server["livenessProbe"]["httpGet"]["path"] == "/healthz"
 
 
+def test_pods_are_spread_over_zones_and_nodes_where_that_is_possible() -> None:
+    spread = template()["spec"]["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    for one in spread:
+        assert one["whenUnsatisfiable"] == "ScheduleAnyway"
+        assert one["labelSelector"] == {"matchLabels": naming.selector("birds", REVISION.name)}
+
+
 def test_pods_meet_the_restricted_pod_security_standard() -> None:
     pod = template()
     assert pod["spec"]["securityContext"]["runAsUser"] == 65532
