@@ -29,7 +29,6 @@ class Settings(Scope):
     """The operator's."""
 
     mlflow_tracking_uri: str = Field(min_length=1, description="As pods reach it: they download the models.")
-    collector_url: str = Field(default="", description="Of the collector, as pods reach it; none means there is none.")
     server_image: str = Field(min_length=1, description="The model server's image where a spec names none.")
     registry_poll_seconds: float = Field(default=5, gt=0)
     record_history: int = Field(default=20, ge=1, le=1000, description="Finished RolloutRecords kept of each.")
