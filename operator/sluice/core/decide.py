@@ -84,7 +84,7 @@ def decide(
         clear_wish=facts.last_action is not None and facts.last_action.pending,
         requeue_after=min(
             outcome.requeue_after,
-            demand.left(facts, now),
+            demand.left(facts, seen, now),
             RETRY_SECONDS if write_back else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
             READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,

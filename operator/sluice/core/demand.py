@@ -55,10 +55,14 @@ def held(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, now: datetime)
     return demand if demand and demand.until and now < demand.until else None
 
 
-def left(facts: ModelDeploymentStatus, now: datetime) -> float:
-    """Return the seconds until autoscalers may go below what was needed before; never: infinity."""
+def left(facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> float:
+    """Return the seconds until something is to be seen of autoscalers that wakes nobody; nothing: infinity.
+
+    They may go below what was needed before, or have found out what they did not know when they were new.
+    """
     until = facts.demand and facts.demand.until
-    return max(0.1, (until - now).total_seconds() + 0.05) if until else math.inf
+    over = max(0.1, (until - now).total_seconds() + 0.05) if until else math.inf
+    return min(over, BLIND.total_seconds() if seen.autoscaling_problem else math.inf)
 
 
 def floors(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, scale: Mapping[str, int]) -> Mapping[str, int]:

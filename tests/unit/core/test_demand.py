@@ -65,7 +65,7 @@ def test_more_load_on_stable_lowers_a_weight_that_ready_pods_do_not_carry_any_mo
     moment = SCALED.rolling_out("2", step=4, weight=50, age=10).running("2", 3).running("1", 10)
     assert moment.plan.status.rollout
     assert moment.plan.status.rollout.weight == 30
-    assert "weight lowered from 50 to 30 %: 3 of 5 pods ready" in str(moment.plan.status.message)
+    assert "weight lowered from 50 to 30 %: 3 of 5 pods ready" in (moment.plan.status.message or "")
 
 
 def test_who_is_promoted_has_as_many_ready_pods_as_all_traffic_needs_and_keeps_them_until_all_was_seen() -> None:
