@@ -12,7 +12,7 @@ from tests.simulation.controller import Fault, Mode
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
-from tests.simulation.stories import SPEC
+from tests.simulation.stories import EARLY_ADOPTERS, SPEC
 
 NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None}
 LAST: tuple[Manifest, ...] = (
@@ -68,6 +68,15 @@ def blue_green(rng: random.Random, sim: Simulation) -> None:
     wants["pause"] = rng.choice([None, {"duration": "5s"}, {}])
     wants["verify"] = rng.choice([None, {"maxErrorRate": 0.05, "minRequests": 20}])
     sim.world.edit(strategy={"canary": None, "recreate": None, "blueGreen": wants})
+
+
+def early_adopters(rng: random.Random, sim: Simulation) -> None:
+    """Somebody asks for early adopters, for others, or for none any more; those there send requests all the time."""
+    sim.world.targeted_rate = 20.0
+    wants: Manifest = {"match": rng.choice([None, EARLY_ADOPTERS, EARLY_ADOPTERS[:1], EARLY_ADOPTERS[1:]])}
+    first = rng.choice([[], [{"pause": {"duration": "5s"}}], [{"pause": {}}]]) if wants["match"] else []
+    wants["steps"] = [*first, {"setWeight": rng.randint(1, 100)}]
+    sim.world.edit(strategy={"canary": wants, "recreate": None, "blueGreen": None})
 
 
 def kill_pod(rng: random.Random, sim: Simulation) -> None:
@@ -174,6 +183,7 @@ ACTIONS: dict[Action, int] = {
     set_clock: 2, kill_operator: 2, lose_node: 1,
 }  # fmt: skip
 STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2, lag: 3}
+TARGETED: dict[Action, int] = {early_adopters: 12}
 
 
 def heal(sim: Simulation, strategy: Manifest) -> str:

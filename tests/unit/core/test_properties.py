@@ -13,13 +13,15 @@ from sluice.core.replicas import needed
 from tests.unit.core.moments import CRASHED, DOWN, SERVING, Moment, name, pod
 
 VERSIONS = ("1", "2", "3")
+MATCH = [{"header": {"name": "x-group", "value": "early"}}]
 
 
 @st.composite
 def moments(draw: st.DrawFn) -> Moment:
     """Any moment after the first install."""
     replicas = draw(st.integers(0, 5))
-    moment = SERVING.edited(replicas=replicas, paused=draw(st.booleans()))
+    canary = SERVING.spec.strategy.to_kubernetes()["canary"] | draw(st.sampled_from([{}, {"match": MATCH}]))
+    moment = SERVING.edited(replicas=replicas, paused=draw(st.booleans()), strategy={"canary": canary})
     if draw(st.booleans()):
         moment = moment.rolling_out(
             "2", step=draw(st.integers(0, 5)), weight=draw(st.sampled_from([0, 1, 20, 50, 100])),
@@ -43,7 +45,16 @@ def moments(draw: st.DrawFn) -> Moment:
     }  # fmt: skip
     wanted = draw(st.sampled_from([*VERSIONS, "down"]))
     moment = replace(moment, model=DOWN) if wanted == "down" else moment.wanting(wanted)
+    if leads_to := draw(st.sampled_from([None, *VERSIONS])):
+        moment = leading(moment, leads_to, is_open=draw(st.booleans()), accepted=accepted, settled=settled)
     return replace(moment, route=draw(st.sampled_from([route, None])), scrape=Scrape(counters))
+
+
+def leading(moment: Moment, version: str, *, is_open: bool, accepted: bool | None, settled: bool) -> Moment:
+    """There is a route for requests that match, to whomever."""
+    shares, parked = ({name(version): 100}, set()) if is_open else ({}, {name(version)})
+    route = RouteState(shares, accepted=accepted, parked=frozenset(parked), settled=settled)
+    return replace(moment, targeted=route, status=moment.status.model_copy(update={"targeted": name(version)}))
 
 
 @given(moments())
@@ -71,6 +82,19 @@ def test_who_may_have_traffic_is_never_scaled_below_what_it_needs(moment: Moment
         if replicas and moment.seen.revision(revision).replicas:
             least = min(moment.seen.revision(revision).replicas, needed(replicas, share))
             assert plan.scale.get(revision, least) >= least
+
+
+@given(moments())
+@settings(max_examples=200, deadline=None)
+def test_only_a_candidate_with_ready_pods_is_targeted_and_whoever_may_be_has_pods(moment: Moment) -> None:
+    plan, rollout = moment.plan, moment.plan.status.rollout
+    assert plan.targeted is None or (rollout and rollout.revision.name == plan.targeted)
+    assert plan.targeted is None or moment.seen.revision(plan.targeted).ready
+    for revision in moment.targeted.weights if moment.targeted else ():
+        state = moment.seen.revision(revision)
+        if moment.spec.desired_replicas and state.replicas:
+            assert plan.scale.get(revision, 1) >= 1
+        assert revision not in plan.forget
 
 
 @given(moments(), st.integers(1, 3))
