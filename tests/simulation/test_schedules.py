@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from tests.simulation.chaos import ACTIONS, LAST, STRATEGIES, TARGETED, go_back, heal
+from tests.simulation.chaos import ACTIONS, LAST, STRATEGIES, TARGETED, early_adopters, go_back, heal
 from tests.simulation.simulation import Simulation
 from tests.simulation.stories import SPEC, says, serves
 from tests.simulation.world import World
@@ -32,6 +32,8 @@ async def live_through(seed: int) -> None:
     sim = Simulation((), World(rng=random.Random(-seed)))
     sim.world.push("1")
     sim.world.submit(SPEC | {"progressDeadlineSeconds": 20})
+    if seed >= EARLY_ADOPTERS:
+        early_adopters(rng, sim)
     await sim.begin()
     for _ in range(TROUBLED_TICKS):
         if rng.random() < 0.25:
