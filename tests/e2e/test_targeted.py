@@ -20,7 +20,7 @@ MATCH = [{"header": {"name": "X-Group", "value": "early"}}, {"cookie": {"name": 
 NOT_QUITE = {"x-group": "early2", "cookie": "xgroup=beta.1; group=beta01", "x-sluice-assignment": "targeted"}
 
 
-def canary(*steps: dict[str, Any]) -> dict[str, Any]:
+def canary(*steps: object) -> dict[str, Any]:
     return {"canary": {"match": MATCH, "steps": list(steps)}}
 
 

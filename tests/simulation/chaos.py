@@ -74,8 +74,8 @@ def early_adopters(rng: random.Random, sim: Simulation) -> None:
     """Somebody asks for early adopters, for others, or for none any more; those there send requests all the time."""
     sim.world.targeted_rate = 20.0
     wants: Manifest = {"match": rng.choice([None, EARLY_ADOPTERS, EARLY_ADOPTERS[:1], EARLY_ADOPTERS[1:]])}
-    first = rng.choice([[], [{"pause": {"duration": "5s"}}], [{"pause": {}}]]) if wants["match"] else []
-    wants["steps"] = [*first, {"setWeight": rng.randint(1, 100)}]
+    pauses: list[Manifest] = rng.choice([[], [{"pause": {"duration": "5s"}}], [{"pause": {}}]])
+    wants["steps"] = [*(pauses if wants["match"] else []), {"setWeight": rng.randint(1, 100)}]
     sim.world.edit(strategy={"canary": wants, "recreate": None, "blueGreen": None})
 
 

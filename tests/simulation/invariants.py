@@ -110,6 +110,7 @@ class Invariants:
         revision = now.targeted.revision
         candidate = now.status.get("rollout", {}).get("revision", {}).get("name")
         assert revision == candidate == now.status.get("targeted"), f"{revision} is targeted, {candidate} the candidate"
+        assert revision is not None
         assert world.ready(revision), f"{revision} is targeted without a ready pod"
 
     def _replicas(self, world: World, before: Before, now: Before) -> None:

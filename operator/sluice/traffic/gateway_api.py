@@ -87,6 +87,8 @@ def render_targeted(
 ) -> Manifest:
     """Render the route of requests that fulfil one of the conditions, which are header matches; never evidence.
 
+    Each has a rule of its own: the Gateway API takes the prefix off only where a rule has a single match.
+
     Raises:
         ValueError: no gateway.
     """
@@ -112,15 +114,12 @@ def _route(
     parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": traffic.gateway.name}
     if traffic.gateway.namespace is not None:
         parent["namespace"] = traffic.gateway.namespace
-    path = {"path": {"type": "PathPrefix", "value": prefix}}
+    match = {"path": {"type": "PathPrefix", "value": prefix}}
     spec: Manifest = {
         "parentRefs": [parent],
         "rules": [
-            {
-                "matches": [path | {"headers": [condition]} for condition in conditions] or [path],
-                "filters": _filters(prefix, assignment),
-                "backendRefs": backends,
-            }
+            {"matches": [found], "filters": _filters(prefix, assignment), "backendRefs": backends}
+            for found in ([match | {"headers": [condition]} for condition in conditions] or [match])
         ],
     }
     if hostnames:

@@ -2,8 +2,9 @@
 
 It is a route of its own, so that it never moves a backend of the general one, whose clusters are named by position. A
 gateway prefers it: of rules for the same path the one with more header matches wins (Gateway API). It comes and leaves
-*parked*, with a condition that no request fulfils: proxies learn of the cluster before a request needs it, and forget
-it after the last one. See `slots.py` for why, and for how long a step takes to settle.
+*parked*, with a condition that no request fulfils: proxies learn of the clusters before a request needs them, and
+forget them after the last one. See `slots.py` for why, and for how long a step takes to settle. Each match is a rule, and each
+rule a cluster; so the rules never get fewer, and when they have to get more, all are parked once again.
 """
 
 from __future__ import annotations
@@ -50,21 +51,23 @@ def render(
         ValueError: no gateway.
     """
 
-    def route(revision: str, conditions: Sequence[Manifest]) -> Manifest:
+    def route(revision: str, conditions: Sequence[Manifest], rules: int) -> Manifest:
+        filled = [*conditions, *[NOBODY] * (rules - len(conditions))]
         return gateway_api.render_targeted(
-            name=name, namespace=namespace, owner=owner, traffic=traffic, conditions=conditions, revision=revision
+            name=name, namespace=namespace, owner=owner, traffic=traffic, conditions=filled, revision=revision
         )
 
-    leads_to, is_open = _stands(live)
-    if leads_to is not None and leads_to != wanted.revision:
-        known = read(live or {})
-        if is_open or not (settled or known.accepted is False):
-            return route(leads_to, [NOBODY])
-        leads_to, is_open = None, False
+    stands = _stands(live)
+    if stands.revision is not None and stands.revision != wanted.revision:
+        refused = read(live or {}).accepted is False
+        if stands.is_open or not (settled or refused):
+            return route(stands.revision, (), stands.rules)
+        stands = NOWHERE
     if wanted.revision is None:
         return None
-    known_to_proxies = leads_to is not None and (is_open or settled)
-    return route(wanted.revision, [condition(one) for one in wanted.matches] if known_to_proxies else [NOBODY])
+    known = len(wanted.matches) <= stands.rules and (stands.is_open or settled)
+    conditions = [condition(one) for one in wanted.matches] if known else []
+    return route(wanted.revision, conditions, max(stands.rules, len(wanted.matches)))
 
 
 def condition(match: Match) -> Manifest:
@@ -83,17 +86,28 @@ def among_cookies(cookie: Cookie) -> str:
 
 def read(route: Mapping[str, Any]) -> RouteState:
     """Return how the route stands; while it lets nobody in, its revision is parked and has no weight."""
-    state = gateway_api.read(route)
-    leads_to, is_open = _stands(route)
-    if leads_to is None or is_open:
+    state, stands = gateway_api.read(route), _stands(route)
+    if stands.revision is None or stands.is_open:
         return state
-    return replace(state, weights={}, parked=frozenset({leads_to}))
+    return replace(state, weights={}, parked=frozenset({stands.revision}))
 
 
-def _stands(route: Mapping[str, Any] | None) -> tuple[str | None, bool]:
-    """Return the revision that the route leads to, and whether requests come in; None: to none of ours."""
+@dataclass(frozen=True)
+class _Stands:
+    """The revision that a route leads to, None: none of ours; whether requests come in; and how many rules it has."""
+
+    revision: str | None = None
+    is_open: bool = False
+    rules: int = 0
+
+
+NOWHERE = _Stands()
+
+
+def _stands(route: Mapping[str, Any] | None) -> _Stands:
     slots = [slot for slot in gateway_api.read_slots(route or {}) if slot.share and not slot.foreign]
-    if not slots:
-        return None, False
-    matches = (route or {})["spec"]["rules"][0].get("matches") or [{}]
-    return slots[0].revision, any(one.get("headers") != [NOBODY] for one in matches)
+    if route is None or not slots:
+        return NOWHERE
+    rules = route["spec"]["rules"]
+    matches = [match for rule in rules for match in rule.get("matches") or [{}]]
+    return _Stands(slots[0].revision, any(match.get("headers") != [NOBODY] for match in matches), len(rules))

@@ -157,11 +157,30 @@ def test_from_one_candidate_to_the_next_nobody_is_sent_to_a_cluster_that_changes
     assert step("c", PARKED, settled=True) == parked
 
 
-def test_who_matches_may_change_at_once() -> None:
-    changed = step("b", OPEN, who=(GROUP,))
-    assert changed is not None
-    assert targeted.read(changed).weights == {"b": 100}
-    assert sent({"cookie": "group=beta.*"}, GENERAL, changed)[0] == "random"
+def test_who_matches_may_change_at_once_and_no_cluster_goes() -> None:
+    fewer = step("b", OPEN, who=(BETA,))
+    assert fewer is not None
+    assert targeted.read(fewer).weights == {"b": 100}
+    assert len(fewer["spec"]["rules"]) == len(OPEN["spec"]["rules"])
+    assert sent({"x-group": "early (all)"}, GENERAL, fewer)[0] == "random"
+    assert sent({"cookie": "group=beta.*"}, GENERAL, fewer)[0] == "targeted"
+    assert step("b", fewer) == OPEN
+
+
+def test_more_matches_than_there_are_rules_come_parked() -> None:
+    more = (*MATCHES, Match(header=Header(name="x-new", value="1")))
+    parked = step("b", OPEN, who=more, settled=True)
+    assert parked is not None
+    assert targeted.read(parked).parked == {"b"}
+    assert step("b", parked, who=more) == parked
+    opened = step("b", parked, who=more, settled=True)
+    assert opened is not None
+    assert sent({"x-new": "1"}, GENERAL, opened) == ("targeted", {"birds-b"})
+
+
+def test_each_match_has_a_rule_of_its_own() -> None:
+    assert [len(rule["matches"]) for rule in OPEN["spec"]["rules"]] == [1, 1]
+    assert [rule["matches"][0]["headers"] for rule in PARKED["spec"]["rules"]] == [[targeted.NOBODY]] * 2
 
 
 def refused(route: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +205,8 @@ def test_what_somebody_has_made_of_it_is_made_anew(broken: dict[str, Any]) -> No
 
 def test_it_is_a_route_of_its_own_beside_the_general_one() -> None:
     assert PARKED["metadata"]["name"] == "birds.targeted"
-    (rule,), (general,) = OPEN["spec"]["rules"], GENERAL["spec"]["rules"]
-    assert [match["path"] for match in rule["matches"]] == [general["matches"][0]["path"]] * 2
-    assert rule["filters"][1:] == general["filters"][1:], "the prefix is removed for all"
+    (general,) = GENERAL["spec"]["rules"]
+    for rule in OPEN["spec"]["rules"]:
+        assert rule["matches"][0]["path"] == general["matches"][0]["path"]
+        assert rule["filters"][1:] == general["filters"][1:], "the prefix is removed for all"
     assert OPEN["spec"]["parentRefs"] == GENERAL["spec"]["parentRefs"]
