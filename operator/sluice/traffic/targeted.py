@@ -3,8 +3,8 @@
 It is a route of its own, so that it never moves a backend of the general one, whose clusters are named by position. A
 gateway prefers it: of rules for the same path the one with more header matches wins (Gateway API). It comes and leaves
 *parked*, with a condition that no request fulfils: proxies learn of the clusters before a request needs them, and
-forget them after the last one. See `slots.py` for why, and for how long a step takes to settle. Each match is a rule, and each
-rule a cluster; so the rules never get fewer, and when they have to get more, all are parked once again.
+forget them after the last one. See `slots.py` for why, and for how long a step takes to settle. Each match is a rule,
+and each rule a cluster; so the rules never get fewer, and when they have to get more, all are parked once again.
 """
 
 from __future__ import annotations
