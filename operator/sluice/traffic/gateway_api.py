@@ -114,7 +114,7 @@ def _route(
     parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": traffic.gateway.name}
     if traffic.gateway.namespace is not None:
         parent["namespace"] = traffic.gateway.namespace
-    match = {"path": {"type": "PathPrefix", "value": prefix}}
+    match: Manifest = {"path": {"type": "PathPrefix", "value": prefix}}
     spec: Manifest = {
         "parentRefs": [parent],
         "rules": [
