@@ -142,7 +142,7 @@ class Canary(ApiModel):
             cel(
                 "!has(self.match) || has(self.steps[0].setWeight)"
                 " || (has(self.steps[0].pause) && self.steps.size() > 1 && has(self.steps[1].setWeight))",
-                "with match the steps begin with a setWeight, or with one pause and then a setWeight: "
+                "with match the steps must begin with a setWeight, or with one pause and then a setWeight: "
                 "without a random share of the traffic an analysis sees nothing",
             ),
             cel(
