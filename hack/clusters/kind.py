@@ -45,7 +45,8 @@ class Kind:
             # kind's kubelet serves with a certificate that nobody has signed.
             run(["helm", "upgrade", "--install", "metrics-server", "metrics-server", "--repo", METRICS_CHARTS,
                  "--version", versions.METRICS_SERVER_CHART, "--kubeconfig", self.kubeconfig,
-                 "--namespace", "kube-system", "--set", "args={--kubelet-insecure-tls}", "--wait", "--timeout", "5m"])  # fmt: skip
+                 "--namespace", "kube-system", "--set", "args={--kubelet-insecure-tls}",
+                 "--wait", "--timeout", "5m"])  # fmt: skip
         with self.progress.step("Envoy Gateway"):
             run(["helm", "upgrade", "--install", "eg", CHART, "--version", f"v{versions.ENVOY_GATEWAY}", "--kubeconfig",
                  self.kubeconfig, "--namespace", GATEWAY_NAMESPACE, "--create-namespace", "--values",
