@@ -4,6 +4,7 @@ from typing import Final
 
 KUBERNETES: Final = "1.35.4"
 METRICS_SERVER: Final = "0.9.0"
+METRICS_SERVER_CHART: Final = "3.13.1"  # for kind: its published chart, with 0.8.1
 ENVOY_GATEWAY: Final = "1.9.1"
 HELM: Final = "3.21.4"  # the version that Envoy Gateway's own go.mod names: one build compiles both
 ENVOY: Final = "1.39.1"  # the version that Envoy Gateway 1.9.1 is released with

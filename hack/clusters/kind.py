@@ -13,6 +13,7 @@ from hack.clusters.base import MANIFESTS, Push, attempt, need, state
 
 NAME = "sluice"
 CHART = "oci://docker.io/envoyproxy/gateway-helm"
+METRICS_CHARTS = "https://kubernetes-sigs.github.io/metrics-server/"
 GATEWAY_NAMESPACE = "envoy-gateway-system"
 # Node port → port on 127.0.0.1. Others than the embedded cluster's, which may run at the same time.
 PORTS = {30080: 28080, 30500: 25000}
@@ -32,7 +33,7 @@ class Kind:
     progress: Progress = field(default_factory=Progress)
 
     def up(self) -> None:
-        """Create it with the two ports, and install Envoy Gateway by its published chart."""
+        """Create it with the two ports, and install Envoy Gateway and metrics-server by their charts."""
         self.check()
         if NAME not in run(["kind", "get", "clusters"]).split():
             with self.progress.step("kind create cluster"):
@@ -40,6 +41,12 @@ class Kind:
                      "--kubeconfig", self.kubeconfig], stdin=json.dumps(configuration()))  # fmt: skip
         elif not self.kubeconfig.exists():
             run(["kind", "export", "kubeconfig", "--name", NAME, "--kubeconfig", self.kubeconfig])
+        with self.progress.step("metrics-server"):
+            # kind's kubelet serves with a certificate that nobody has signed.
+            run(["helm", "upgrade", "--install", "metrics-server", "metrics-server", "--repo", METRICS_CHARTS,
+                 "--version", versions.METRICS_SERVER_CHART, "--kubeconfig", self.kubeconfig,
+                 "--namespace", "kube-system", "--set", "args={--kubelet-insecure-tls}",
+                 "--wait", "--timeout", "5m"])  # fmt: skip
         with self.progress.step("Envoy Gateway"):
             run(["helm", "upgrade", "--install", "eg", CHART, "--version", f"v{versions.ENVOY_GATEWAY}", "--kubeconfig",
                  self.kubeconfig, "--namespace", GATEWAY_NAMESPACE, "--create-namespace", "--values",

@@ -47,10 +47,11 @@ def test_a_new_cluster_gets_its_own_kubeconfig_and_a_gateway_by_the_published_ch
         "kind get clusters",
         f"kind create cluster --name sluice --config - --wait 180s --kubeconfig {file}",
     ]
-    (chart,) = programs.calls("helm")
+    metrics, chart = programs.calls("helm")
+    assert metrics.startswith("helm upgrade --install metrics-server metrics-server --repo https://")
     assert chart.startswith("helm upgrade --install eg oci://")
     assert " --version v1.9.1 " in chart
-    assert all(f"--kubeconfig {file}" in call for call in [*programs.calls("kubectl"), chart])
+    assert all(f"--kubeconfig {file}" in call for call in [*programs.calls("kubectl"), metrics, chart])
     assert programs.calls("kubectl")[-1].endswith("wait gateway/public --for=condition=Programmed --timeout=300s")
 
 
