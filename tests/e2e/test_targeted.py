@@ -48,9 +48,9 @@ def clients(subject: Subject) -> Callable[[], Any]:
     @contextmanager
     def sending() -> Iterator[Clients]:
         loads = (
-            Load(url, rows, 25, headers=NOT_QUITE),
-            Load(url, rows, 15, headers={"x-group": "early", "x-sluice-assignment": "random"}),
-            Load(url, rows, 15, headers={"cookie": "theme=dark; group=beta.1; lang=en"}),
+            Load(url, rows, 12, headers=NOT_QUITE),
+            Load(url, rows, 6, headers={"x-group": "early", "x-sluice-assignment": "random"}),
+            Load(url, rows, 6, headers={"cookie": "theme=dark; group=beta.1; lang=en"}),
         )
         with ExitStack() as stack:
             yield Clients(*(stack.enter_context(load) for load in loads))
@@ -101,6 +101,7 @@ def test_early_adopters_come_first_then_a_percentage_then_everyone(
         status = subject.until(
             lambda s: s["rollout"]["evidence"].get("targeted", {}).get("requests", 0) > 50, "they are counted"
         )
+        assert sending.failed == []
         assert versions(sending.others) == {str(FIRST)}, "before the first setWeight nobody else gets it"
         assert counted(subject, BETTER, "random") == 0
         assert counted(subject, BETTER, "targeted") > 50
