@@ -192,8 +192,9 @@ def test_the_counts_are_in_the_record() -> None:
 def test_who_matches_may_change_on_the_way_but_not_that_somebody_does() -> None:
     others = [{"cookie": {"name": "group", "value": "beta"}}]
     assert leading(PAUSE).edited(strategy={"canary": {"match": others, "steps": STEPS}}).outcome.reason == "Pausing"
-    nobody = leading(at(2)).edited(strategy={"canary": {"steps": STEPS[1:]}})
-    assert nobody.outcome.reason == "StepsChanged"
+    began = leading(at(1, steps=STEPS[1:]))
+    assert began.outcome.reason != "StepsChanged"
+    assert began.edited(strategy={"canary": {"steps": STEPS[1:]}}).outcome.reason == "StepsChanged"
 
 
 def test_without_match_nothing_is_said_and_the_steps_are_what_they_were() -> None:
