@@ -9,23 +9,25 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, select
 
 from sluice_collector.tables import METADATA
 
-_WAIT_SECONDS = 10
-"""For a lock, a statement or a connection."""
 _SCHEMA_LOCK = 7_583_442
 """Any number: whoever creates the tables on PostgreSQL holds this lock."""
 
 
 class Database:
-    """Transactions on tables that are created at first use."""
+    """Transactions on tables that are created at first use.
 
-    def __init__(self, url: str, *, connections: int) -> None:
+    A lock, a statement or a connection is waited for as long as `patience`, in seconds.
+    """
+
+    def __init__(self, url: str, *, connections: int, patience: int = 10) -> None:
         postgres = url.startswith("postgresql")
         self._engine = create_engine(
             url,
             pool_size=connections,
+            pool_timeout=patience,
             pool_pre_ping=postgres,
             hide_parameters=True,  # what a server answered does not belong into a log
-            connect_args=_postgres_arguments() if postgres else {"timeout": _WAIT_SECONDS},
+            connect_args=_postgres_arguments(patience) if postgres else {"timeout": patience},
         )
         if not postgres:
             _prepare_sqlite(self._engine)
@@ -67,10 +69,10 @@ class Database:
             self._prepared = True
 
 
-def _postgres_arguments() -> dict[str, Any]:
-    milliseconds = _WAIT_SECONDS * 1000
+def _postgres_arguments(patience: int) -> dict[str, Any]:
+    milliseconds = patience * 1000
     return {
-        "connect_timeout": _WAIT_SECONDS,
+        "connect_timeout": patience,
         "application_name": "sluice-collector",
         "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
     }
@@ -86,7 +88,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_WAIT_SECONDS * 1000}"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
         default=SecretStr("sqlite:////data/collector.db"),
         description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE; never logged.",
     )
+    database_timeout_seconds: int = Field(default=10, ge=1, description="For a lock, a statement or a connection.")
 
     host: str = "0.0.0.0"  # noqa: S104 - the pod's own address; model servers and kubelet come from outside
     port: int = Field(default=8080, ge=0, le=65535)

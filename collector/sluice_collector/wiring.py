@@ -18,7 +18,11 @@ def application(settings: Settings) -> Flask:
         keep=settings.keep_days * 86_400,
         waiting=settings.most_waiting,
     )
-    database = Database(settings.database_url.get_secret_value(), connections=settings.threads + 1)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections=settings.threads + 1,
+        patience=settings.database_timeout_seconds,
+    )
     ledger = Ledger(database, limits)
     metrics = Metrics()
     sweeper.start(ledger, metrics, seconds=settings.sweep_seconds)

@@ -36,7 +36,7 @@ class Postgres:
             process = self.process = subprocess.Popen(
                 [self.programs / "postgres", *place, *settings], stdout=log, stderr=log, **unprivileged()
             )
-        where = ["-h", str(self.directory), "-d", "postgres", "-U", "postgres", "-t", "60"]
+        where = ["-h", str(self.directory), "-d", "postgres", "-U", "postgres", "-t", "300"]
         ready = [str(self.programs / "pg_isready"), *where]
         while subprocess.run(ready, capture_output=True, check=False).returncode:
             assert process.poll() is None, (self.directory / "log").read_text()
@@ -45,7 +45,7 @@ class Postgres:
         """SIGQUIT is a crash: all of its processes end at once, and the next start recovers."""
         assert self.process is not None
         self.process.send_signal(how)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=300)
 
     def database(self) -> str:
         """The URL of a new, empty database."""

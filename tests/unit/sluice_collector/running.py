@@ -18,6 +18,8 @@ from typing import Any
 
 from sluice_collector.answers import Answer
 
+from tests.unit.sluice_collector.worlds import PATIENCE_SECONDS
+
 
 @dataclass
 class Running:
@@ -34,6 +36,7 @@ class Running:
             "SLUICE_HOST": "127.0.0.1",
             "SLUICE_PORT": str(self.port),
             "SLUICE_WORKERS": "2",
+            "SLUICE_DATABASE_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
             "SLUICE_RUNTIME_DIR": str(self.directory),
         }
         log = self.directory / "log"
@@ -57,17 +60,17 @@ class Running:
         """All of its processes at once, as when a node is lost."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=PATIENCE_SECONDS)
 
     def stop(self) -> int:
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Status and JSON, or text."""
         text = None if body is None else json.dumps(body)
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)) as connection:
             connection.request(method, path, text)
             response = connection.getresponse()
             content = response.read().decode()
@@ -91,7 +94,7 @@ def as_sent(answer: Answer) -> dict[str, Any]:
 
 def until(condition: Callable[[], object], log: Path) -> None:
     """Waits for something to become true."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < end, log.read_text()
         time.sleep(0.02)

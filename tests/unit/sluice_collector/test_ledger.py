@@ -226,7 +226,7 @@ def test_batches_sent_twice_by_many_threads_at_once_count_once(world: World) -> 
 
 @settings(
     max_examples=int(os.environ.get("SLUICE_COLLECTOR_EXAMPLES", "25")),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
 )
 @given(data=st.data(), seed=st.integers(0, 10_000))

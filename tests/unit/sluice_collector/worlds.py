@@ -17,6 +17,8 @@ from sluice_collector.tables import METADATA
 from sqlalchemy import delete
 
 NAME = "team-a/penguins-7"
+PATIENCE_SECONDS = 300
+"""With a database on a machine that others keep busy."""
 
 
 @dataclass
@@ -37,7 +39,7 @@ class World:
     def open(self) -> Ledger:
         """As one process more opens it."""
         settings = Settings.model_validate({"database_url": self.url})
-        database = Database(settings.database_url.get_secret_value(), connections=4)
+        database = Database(settings.database_url.get_secret_value(), connections=4, patience=PATIENCE_SECONDS)
         self._databases.append(database)
         return Ledger(database, self.limits, clock=self.clock)
 
