@@ -48,9 +48,9 @@ def clients(subject: Subject) -> Callable[[], Any]:
     @contextmanager
     def sending() -> Iterator[Clients]:
         loads = (
-            Load(url, rows, 12, headers=NOT_QUITE),
-            Load(url, rows, 6, headers={"x-group": "early", "x-sluice-assignment": "random"}),
-            Load(url, rows, 6, headers={"cookie": "theme=dark; group=beta.1; lang=en"}),
+            Load(url, rows, 10, headers=NOT_QUITE),
+            Load(url, rows, 4, headers={"x-group": "early", "x-sluice-assignment": "random"}),
+            Load(url, rows, 4, headers={"cookie": "theme=dark; group=beta.1; lang=en"}),
         )
         with ExitStack() as stack:
             yield Clients(*(stack.enter_context(load) for load in loads))
