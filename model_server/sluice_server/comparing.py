@@ -25,6 +25,8 @@ HEADER: Final = "x-sluice-compare"
 STABLE, CANDIDATE = "stable", "candidate"
 MOST_PREDICTIONS: Final = 64  # of one answer; of longer ones only the digest is sent
 MOST_TEXT: Final = 64
+LARGEST: Final = 1e19  # of numbers; of larger ones the digest says whether they are the same
+MOST_IDENTITY: Final = 128
 BATCH: Final = 200
 PAUSE_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 2.0
@@ -57,8 +59,8 @@ class Answer:
         if self.status >= 400:
             return said
         flat = list(_flat(plain(self.predictions)))
-        if len(flat) > MOST_PREDICTIONS or any(isinstance(one, str) and len(one) > MOST_TEXT for one in flat):
-            return said | {"digest": f"sha256:{hashlib.sha256(dumps(flat)).hexdigest()}"}
+        if len(flat) > MOST_PREDICTIONS or not all(map(_fits, flat)):
+            return said | {"digest": f"sha256:{hashlib.sha256(repr(flat).encode()).hexdigest()}"}
         return said | {"predictions": flat}
 
 
@@ -69,7 +71,7 @@ def asked(header: str | None, request: str | None) -> str | None:
         header: `x-sluice-compare`, as the route has set it.
         request: the request's id, which the gateway gives to the request and to its copy.
     """
-    if not header or not request:
+    if not header or not request or len(request) > MOST_IDENTITY or not _visible(request):
         return None
     comparison, _, percent = header.rpartition(";")
     if not comparison or not percent.isdecimal():
@@ -133,6 +135,17 @@ class Sender:
             log.warning("the collector refuses answers: HTTP %d: %s", response.status, response.data[:200])
         _told.labels("refused" if response.status >= 400 else "sent").inc(len(batch))
         return True
+
+
+def _visible(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _fits(value: Any) -> bool:
+    """Whether the collector takes a value as it is."""
+    if isinstance(value, str):
+        return len(value) <= MOST_TEXT
+    return value is None or abs(value) <= LARGEST
 
 
 def create_series() -> None:

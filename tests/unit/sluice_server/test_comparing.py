@@ -17,7 +17,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sluice_collector.protocol import Batch
 from sluice_server.comparing import MOST_PREDICTIONS, Answer, Sender, asked
+from sluice_server.protocols.mlflow import dumps
 
 from tests.unit.sluice_server.running import FAILING_ROW, GOOD_ROW, Running, predict, start, until
 
@@ -135,7 +137,10 @@ def test_both_protocols_tell_the_same(compared: Running, collector: Collector) -
     assert collector.told[0]["predictions"] == ["Adelie"]
 
 
-@given(st.text(min_size=1), st.integers(1, 100))
+IDENTITIES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=128)
+
+
+@given(IDENTITIES, st.integers(1, 100))
 def test_both_sides_choose_the_same_requests_and_a_larger_share_holds_the_smaller(request: str, percent: int) -> None:
     chosen = asked(f"ns/a-1;{percent}", request) is not None
     assert chosen is (zlib.crc32(request.encode()) % 100 < percent)
@@ -145,6 +150,11 @@ def test_both_sides_choose_the_same_requests_and_a_larger_share_holds_the_smalle
 @pytest.mark.parametrize("header", [None, "", ";", "ns/a-1", "ns/a-1;", "ns/a-1;x", ";50", "ns/a-1;-5"])
 def test_a_header_that_says_nothing_compares_nothing(header: str | None) -> None:
     assert asked(header, "a") is None
+
+
+@pytest.mark.parametrize("request_id", [None, "", "a" * 129, "ä", "a\nb", "a b"])
+def test_a_request_whose_id_nobody_takes_is_not_compared(request_id: str | None) -> None:
+    assert asked(COMPARE, request_id) is None
 
 
 @pytest.mark.parametrize(
@@ -167,6 +177,19 @@ def test_of_long_answers_only_the_digest_is_told() -> None:
     assert one["predictions"] is None
     assert one["digest"] != other["digest"]
     assert answer(2, np.arange(MOST_PREDICTIONS + 1)).told()["digest"] == one["digest"]
+
+
+@pytest.mark.parametrize("large", ["a" * 65, 1e200, -1e20, 2**70])
+def test_what_the_collector_would_refuse_is_told_as_a_digest(large: Any) -> None:
+    told = answer(1, [large, 1]).told()
+    assert told["predictions"] is None
+    assert told["digest"] == answer(2, [large, 1]).told()["digest"] != answer(3, [large, 2]).told()["digest"]
+
+
+def test_the_collector_takes_what_is_told() -> None:
+    for predictions in (np.array(["Adelie"]), [1e200], np.arange(100), {"a": [1, None, True, 0.5]}, [2**63]):
+        Batch.model_validate_json(dumps({"answers": [answer(1, predictions).told()]}))
+    Batch.model_validate_json(dumps({"answers": [answer(1, status=500).told()]}))
 
 
 def test_answers_wait_for_a_collector_that_fails_and_none_is_lost(
