@@ -12,6 +12,7 @@ from typing import TypeVar
 from sluice.controller.apply import Applier
 from sluice.controller.clock import SteadyClock
 from sluice.controller.daemon import Daemon
+from sluice.controller.gates import Gates
 from sluice.controller.memory import Memory
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
@@ -21,6 +22,7 @@ from sluice.kube.api import ENDPOINT_SLICES, KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, UnavailableError
 from sluice.kube.horizon import Horizon
 
+from tests.simulation.gates import SimulatedHooks
 from tests.simulation.invariants import Invariants
 from tests.simulation.store import Store
 from tests.simulation.world import NAME, NAMESPACE, World
@@ -181,7 +183,13 @@ class Controller:
             api=self.api,
             registry=self,
             scrape=self._scrape,
-            applier=Applier(self.api, "http://mlflow", records, self._set_alias),
+            applier=Applier(
+                self.api,
+                "http://mlflow",
+                records,
+                self._set_alias,
+                Gates(self.api, "http://mlflow", SimulatedHooks(self.world)),
+            ),
             server_image="server:1",
             clock=clock,
             records=records,

@@ -91,6 +91,7 @@ class Invariants:
         assert sum(now.weights.values()) in (0, 100), now.weights
         spec = (world.md or {}).get("spec", {})
         stable = now.status.get("stable", {}).get("name")
+        self._gates(spec, now)
         for revision, weight in now.weights.items():
             ready, wants = world.ready(revision), needed(spec.get("replicas", 1), weight)
             if now.status.get("downSince"):
@@ -98,6 +99,19 @@ class Invariants:
             assert revision == stable or ready >= wants, (
                 f"{revision} gets {weight} % with {ready} of {wants} pods ready"
             )
+
+    def _gates(self, spec: Manifest, now: Before) -> None:
+        """No candidate gets a request before its gates have passed, unless a person says so."""
+        rollout, gates = now.status.get("rollout"), spec.get("gates")
+        if not rollout or not gates or "stable" not in now.status or rollout.get("direct"):
+            return
+        names = {name for name in ("signature", "goldenSet") if name in gates} | {
+            hook["name"] for hook in gates.get("hooks", ())
+        }
+        passed = {result["name"] for result in rollout.get("gates", ()) if result["outcome"] == "Passed"}
+        by_person = now.status.get("lastAction", {}).get("action", "").startswith("promote")
+        weight = now.weights.get(rollout["revision"]["name"], 0)
+        assert not weight or by_person or names <= passed, f"{weight} % before {names - passed} have passed"
 
     def _replicas(self, world: World, before: Before, now: Before) -> None:
         wanted = ((world.md or {}).get("spec", {})).get("replicas", 1)

@@ -13,7 +13,7 @@ from sluice.resources.naming import ANNOTATION_MODEL
 from sluice.traffic import gateway_api
 
 from tests.simulation import pods
-from tests.simulation.pods import EPOCH, Behaviour, Life, Version
+from tests.simulation.pods import EPOCH, Behaviour, Judgement, Life, Version
 from tests.simulation.store import Store, copy
 
 NAMESPACE, NAME = "models", "penguins"
@@ -50,6 +50,8 @@ class World:
     overloaded_until: float = 0.0  # the API server refuses most requests until then
     flapping_until: float = 0.0  # somebody moves the alias about until then
     taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
+    jobs: dict[str, float] = field(default_factory=dict)  # when each began, by UID
+    questions: list[str] = field(default_factory=list)  # that HTTP hooks were asked
 
     def __post_init__(self) -> None:
         self.store.create(GATEWAY)
@@ -68,10 +70,11 @@ class World:
         errors: float = 0.0,
         behaviour: Behaviour = Behaviour.FINE,
         seconds: float = 0.02,
+        gates: dict[str, Judgement] | None = None,
         alias: bool = True,
     ) -> None:
         """Register a model version, and by default move the alias to it."""
-        self.versions[number] = Version(number, errors, behaviour, seconds=seconds)
+        self.versions[number] = Version(number, errors, behaviour, seconds=seconds, gates=gates or {})
         self.poked = True
         if alias:
             self.aliases["champion"] = number

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from sluice.api.base import ApiModel, Name, NotBuiltYet, cel, matching, validations
+from sluice.api.gates import Gates
 from sluice.api.strategy import Canary, Strategy
 from sluice.api.traffic import Traffic
 
@@ -296,6 +297,7 @@ class ModelDeploymentSpec(ApiModel):
     autoscaling: Autoscaling | None = None
     traffic: Traffic | None = None
     strategy: Strategy = Strategy(canary=Canary())
+    gates: Gates | None = Field(default=None, description="What a candidate has to pass before its first request.")
     analysis: Analysis = Analysis()
     paused: bool = Field(default=False, description="Stop forward motion; harm still rolls back.")
     progress_deadline_seconds: int = Field(
@@ -320,6 +322,11 @@ class ModelDeploymentSpec(ApiModel):
                 " && (self.strategy.blueGreen.preview.pathPrefix + '/').replace('//', '/')"
                 " != (self.traffic.pathPrefix + '/').replace('//', '/'))",
                 "the preview has the address of the traffic: name another pathPrefix, or hostnames, in its place",
+            ),
+            cel(
+                "!has(self.gates) || !has(self.strategy.recreate)",
+                "a recreate runs no version beside the one that serves, so nothing can be asked before its first "
+                "request: remove gates, or use canary or blueGreen",
             ),
             cel("!has(self.autoscaling)", "autoscaling is not built yet: set replicas"),
         )

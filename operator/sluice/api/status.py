@@ -87,6 +87,23 @@ class Summary(ApiModel):
     safe: float | None = Field(default=None, description="Share of a proof of safety within the step's margin.")
 
 
+class GateOutcome(StrEnum):
+    """What came of a gate; without an answer it is still being asked."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"
+    UNDECIDED = "Undecided"
+
+
+class GateResult(ApiModel):
+    """A gate that was answered."""
+
+    name: str
+    outcome: GateOutcome
+    message: str = ""
+    at: Time
+
+
 class Rollout(ApiModel):
     """The rollout in progress."""
 
@@ -104,6 +121,8 @@ class Rollout(ApiModel):
     inconclusive: bool = Field(default=False, description="The step's deadline passed without a proof.")
     paused_at: Time | None = Field(default=None, description="The step's clock stands still since then.")
     direct: bool = Field(default=False, description="Takes all traffic once its pods can carry it, without steps.")
+    gates: tuple[GateResult, ...] = Field(default=(), description="The gates that were answered.")
+    gate_round: int = Field(default=0, description="How often all gates were asked anew.")
     evidence: Summary = Summary()
 
 
@@ -135,6 +154,7 @@ class ModelDeploymentStatus(ApiModel):
     preview: str | None = Field(
         default=None, description="The revision that the preview route leads to, as long as there is one."
     )
+    gating: str | None = Field(default=None, description="The round of gates of which some may still be asked.")
     promoted_alias: str | None = Field(
         default=None, description="The alias that was written back to the registry, as ALIAS@REVISION."
     )

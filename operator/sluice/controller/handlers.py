@@ -40,6 +40,7 @@ class Handlers:
     daemon: Daemon
     watch: RegistryWatch
     wakeups: Wakeups
+    forget: Callable[[Key], None] = lambda _: None
     echoes: Echoes = field(default_factory=Echoes)
     horizon: Horizon = field(default_factory=Horizon)
     empty: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Handlers:
                 await self.daemon.clean_up(namespace, name)
         finally:
             self.watch.unsubscribe((namespace, name))
+            self.forget((namespace, name))
             self.wakeups.remove((namespace, name))
             self.daemon.observer.gone(namespace, name)
 

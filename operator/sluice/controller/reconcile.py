@@ -10,9 +10,10 @@ from typing import Protocol
 from sluice.api.base import KIND
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus
-from sluice.controller.apply import Applier, Target
+from sluice.controller.apply import Applier
 from sluice.controller.memory import Memory
 from sluice.controller.records import Records
+from sluice.controller.target import Target
 from sluice.core.decide import decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
@@ -62,8 +63,9 @@ class Reconciler:
         status = memory.current(raw.get("status", {}))
         record = await self.records.load(namespace, status, memory, self.clock())
         world = await observe(
-            self.api, namespace, name, target.spec, is_new=not raw.get("status"), previewed=status.preview is not None
-        )
+            self.api, namespace, name, target.spec, is_new=not raw.get("status"),
+            previewed=status.preview is not None, gating=status.gating is not None,
+        )  # fmt: skip
         seen = await self._see(raw, target.spec, status, world, memory)
         now = self.clock()
         plan = decide(target.spec, status, record, seen, now)
@@ -76,7 +78,8 @@ class Reconciler:
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
     ) -> Observation:
-        route = world.objects.get(("HTTPRoute", raw["metadata"]["name"]))
+        namespace, name = raw["metadata"]["namespace"], raw["metadata"]["name"]
+        route = world.objects.get(("HTTPRoute", name))
         seen = Observation(
             generation=raw["metadata"]["generation"],
             model=await self.registry.get(spec.model.reference),
@@ -88,9 +91,10 @@ class Reconciler:
             scrape=await self.scrape(_to_scrape(status, world)),
             wish=read_wish(raw["metadata"]),
             paused_by=writer(raw["metadata"], "spec", "paused"),
-            name=raw["metadata"]["name"],
+            name=name,
             uid=raw["metadata"]["uid"],
             write_back=memory.write_back,
+            gates=(*world.gates, *self.applier.gates.states((namespace, name))),
         )
         return seen
 

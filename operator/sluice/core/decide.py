@@ -12,6 +12,7 @@ from sluice.core import layout
 from sluice.core.announce import announcements
 from sluice.core.describe import describe
 from sluice.core.future import without_future
+from sluice.core.gates import gating, still_asked
 from sluice.core.guards import GUARDS
 from sluice.core.observation import Observation
 from sluice.core.plan import Plan
@@ -49,6 +50,8 @@ def decide(
     facts = layout.without(outcome.facts, forgotten)
     preview = layout.preview(spec, facts, seen)
     facts = facts.model_copy(update={"preview": preview or (facts.preview if seen.preview else None)})
+    asks = gating(replace(situation, status=facts))
+    facts = facts.model_copy(update={"gating": still_asked(asks, facts, seen)})
     entry = keep(record, situation, outcome, rule, facts)
     if entry:
         facts = facts.model_copy(update={"decisions": entry.number})
@@ -63,6 +66,7 @@ def decide(
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen, strategy),
         preview=preview,
+        gating=asks,
         kept=kept,
         outage=layout.outage(facts, seen),
         forget=forgotten,
@@ -72,6 +76,7 @@ def decide(
         requeue_after=min(
             outcome.requeue_after,
             RETRY_SECONDS if write_back else outcome.requeue_after,
+            READY_SECONDS if facts.gating and not asks else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
         ),
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from sluice.api.status import GateOutcome
+
 
 @dataclass(frozen=True)
 class ResolvedModel:
@@ -138,6 +140,19 @@ class WriteBack:
 
 
 @dataclass(frozen=True)
+class GateState:
+    """A gate that is being asked, or was answered; `round` is what it was asked for, as in a plan.
+
+    `outcome` is None until it is answered; `message` is what it said, or what it waits for.
+    """
+
+    round: str
+    name: str
+    outcome: GateOutcome | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class Observation:
     """All of it, at one moment; `preview` is the route to a candidate without traffic.
 
@@ -155,6 +170,7 @@ class Observation:
     wish: Wish | None = None
     paused_by: str | None = None
     write_back: WriteBack | None = None
+    gates: tuple[GateState, ...] = ()
     name: str = ""
     uid: str = ""
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sluice.api.gates import Gates
 from sluice.api.strategy import Pause, StepAnalysis, Verify
 
 
 @dataclass(frozen=True)
 class Stage:
-    """With none of `pause`, `analysis` and `verify` the stage is done when pods and traffic are as it wants them.
+    """Without anything to wait for the stage is done when pods and traffic are as it wants them.
 
     Attributes:
         title: for people.
         weight: percent of the traffic for the candidate.
         pods: ready pods that the candidate needs.
+        pause, analysis, verify, gates: what it waits for, at most one of them.
         previewed: whether it has to be reached at its preview address.
     """
 
@@ -25,6 +27,7 @@ class Stage:
     analysis: StepAnalysis | None = None
     verify: Verify | None = None
     previewed: bool = False
+    gates: Gates | None = None
 
     @property
     def proves(self) -> bool:
@@ -33,5 +36,5 @@ class Stage:
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for time, a proof or a person, so that a person may end it."""
-        return self.pause is not None or self.proves
+        """Whether it waits for time, a proof, an answer or a person, so that a person may end it."""
+        return self.pause is not None or self.gates is not None or self.proves

@@ -36,6 +36,7 @@ PODS = Resource("v1", "Pod", "pods")
 ENDPOINT_SLICES = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 EVENTS = Resource("v1", "Event", "events")
 ROUTES = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+JOBS = Resource("batch/v1", "Job", "jobs")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 GATEWAYS = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 

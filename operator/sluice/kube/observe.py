@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 from sluice.api.spec import Approval, ModelDeploymentSpec
 from sluice.api.traffic import Traffic
-from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
-from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, PODS, ROUTES, SERVICES, KubeApi, Manifest
+from sluice.core.observation import GateState, Pod, RevisionState, RouteState, Severity, Trouble, Wish
+from sluice.kube.api import DEPLOYMENTS, ENDPOINT_SLICES, GATEWAYS, JOBS, PODS, ROUTES, SERVICES, KubeApi, Manifest
 from sluice.kube.errors import ForbiddenError
+from sluice.kube.jobs import read_gates
 from sluice.kube.ownership import writer
 from sluice.kube.pods import read_pod
 from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name
@@ -26,12 +27,14 @@ class World:
     route: RouteState | None
     preview: RouteState | None
     gateway_problem: str | None
+    gates: tuple[GateState, ...]
     objects: Mapping[tuple[str, str], Manifest]
 
 
 async def observe(
-    api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False, previewed: bool = False
-) -> World:
+    api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False,
+    previewed: bool = False, gating: bool = False,
+) -> World:  # fmt: skip
     """Read the live state of everything a ModelDeployment owns or depends on.
 
     One that is new, without any status, owns nothing: facts are written before objects, and only over the version of
@@ -44,26 +47,30 @@ async def observe(
         spec: of the ModelDeployment.
         is_new: it has no status.
         previewed: its status says that there is, or was, a preview route.
+        gating: its status says that gates are, or were, being asked.
     """
     if is_new:
-        return World({}, None, None, await gateway_problem(api, namespace, spec.traffic), {})
+        return World({}, None, None, await gateway_problem(api, namespace, spec.traffic), (), {})
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
-    deployments, services, (pods, slices), routes, problem = await asyncio.gather(
+    deployments, services, (pods, slices), routes, jobs, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
         api.list(SERVICES, namespace, mine),
         read_pods(api, namespace, mine),
         read_routes(api, namespace, (name, preview_name(name)) if previewed else (name,)),
+        api.list(JOBS, namespace, mine) if gating else _nothing(),
         gateway_problem(api, namespace, spec.traffic),
     )
     objects = {("Deployment", d["metadata"]["name"]): d for d in deployments}
     objects |= {("Service", s["metadata"]["name"]): s for s in services}
     objects |= {("HTTPRoute", found["metadata"]["name"]): found for found in routes.values()}
+    objects |= {("Job", job["metadata"]["name"]): job for job in jobs}
     route, preview = routes.get(name), routes.get(preview_name(name))
     return World(
         revisions=read_revisions(deployments, pods, slices),
         route=gateway_api.read(route) if route else None,
         preview=gateway_api.read(preview) if preview else None,
         gateway_problem=problem,
+        gates=read_gates(jobs, pods),
         objects=objects,
     )
 
@@ -72,6 +79,10 @@ async def read_pods(api: KubeApi, namespace: str, labels: str) -> tuple[list[Man
     """Return pods, and the endpoints of Services; without pods there are none worth asking for."""
     pods = await api.list(PODS, namespace, labels)
     return pods, await api.list(ENDPOINT_SLICES, namespace, labels) if pods else []
+
+
+async def _nothing() -> list[Manifest]:
+    return []
 
 
 async def read_routes(api: KubeApi, namespace: str, names: Iterable[str]) -> dict[str, Manifest]:

@@ -12,6 +12,7 @@ from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision
 from sluice.core.decide import choose, decide
 from sluice.core.observation import (
     Counters,
+    GateState,
     Observation,
     Pod,
     ResolvedModel,
@@ -85,6 +86,7 @@ class Moment:
     write_back: WriteBack | None = None
     gateway_problem: str | None = None
     preview: RouteState | None = None
+    gates: tuple[GateState, ...] = ()
     now: datetime = NOW
 
     def serving(self, version: str, ready: int = 4) -> Moment:
@@ -165,7 +167,7 @@ class Moment:
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
             preview=self.preview, gateway_problem=self.gateway_problem, scrape=self.scrape, wish=self.wish,
-            write_back=self.write_back, name="penguins", uid="abc",
+            write_back=self.write_back, gates=self.gates, name="penguins", uid="abc",
         )  # fmt: skip
 
     @property
