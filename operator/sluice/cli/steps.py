@@ -55,14 +55,16 @@ def steps_of(spec: Object) -> Sequence[Object]:
     strategy = spec.get("strategy") or {}
     if "recreate" in strategy:
         return RECREATE
-    return blue_green_steps(strategy["blueGreen"] or {}) if "blueGreen" in strategy else canary_steps(spec)
+    if "blueGreen" in strategy:
+        return blue_green_steps(strategy["blueGreen"] or {}, gates=bool(spec.get("gates")))
+    return (*([{"gates": None}] if spec.get("gates") else []), *canary_steps(spec))
 
 
-def blue_green_steps(wants: Object) -> Sequence[Object]:
+def blue_green_steps(wants: Object, *, gates: bool = False) -> Sequence[Object]:
     """Return the stages of a blue-green rollout that the user has asked for, as the operator makes them."""
     asked = {
-        "preview": "preview" in wants, "start": "pause" in wants and "preview" not in wants, "pause": "pause" in wants,
-        "switch": True, "verify": "verify" in wants,
+        "preview": "preview" in wants, "start": "pause" in wants and "preview" not in wants, "gates": gates,
+        "pause": "pause" in wants, "switch": True, "verify": "verify" in wants,
     }  # fmt: skip
     return [{name: wants.get(name)} for name, is_asked in asked.items() if is_asked]
 
