@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sluice.api.status import GateOutcome
+from sluice.api.outcomes import GateOutcome
 from sluice.core.observation import GateState
 from sluice.kube.api import Manifest
 from sluice.resources.naming import LABEL_GATE

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
+from sluice.api.outcomes import GateOutcome
 
 
 class Verdict(StrEnum):
@@ -85,14 +86,6 @@ class Summary(ApiModel):
     at_weight: Counts = Field(default=Counts(), description="Since the candidate has its present weight.")
     harm: float | None = Field(default=None, description="Share of a proof that the candidate does harm; 1 is a proof.")
     safe: float | None = Field(default=None, description="Share of a proof of safety within the step's margin.")
-
-
-class GateOutcome(StrEnum):
-    """What came of a gate; without an answer it is still being asked."""
-
-    PASSED = "Passed"
-    FAILED = "Failed"
-    UNDECIDED = "Undecided"
 
 
 class GateResult(ApiModel):

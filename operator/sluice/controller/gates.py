@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sluice.api.gates import HttpHook
-from sluice.api.status import GateOutcome, Revision
+from sluice.api.outcomes import GateOutcome
+from sluice.api.status import Revision
 from sluice.controller.target import Target
 from sluice.core.observation import GateState
 from sluice.core.plan import Gating

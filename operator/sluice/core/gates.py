@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sluice.api.gates import Gates
-from sluice.api.status import GateOutcome, GateResult, ModelDeploymentStatus, Rollout
+from sluice.api.outcomes import GateOutcome
+from sluice.api.status import GateResult, ModelDeploymentStatus, Rollout
 from sluice.core.observation import GateState, Observation
 from sluice.core.plan import Gating
 
@@ -28,7 +29,8 @@ def gating(situation: Situation) -> Gating | None:
     status, rollout, gates = situation.status, situation.rollout, at_gates(situation)
     if rollout is None or status.stable is None or gates is None:
         return None
-    halted = situation.spec.paused or rollout.weight > 0 or situation.strategy.lacks(situation) is not None
+    traffic = rollout.weight > 0 or situation.live_weight != 0
+    halted = situation.spec.paused or traffic or situation.strategy.lacks(situation) is not None
     asked = () if halted else unanswered(rollout, gates)
     return Gating(round_of(status, rollout), asked, rollout.revision, status.stable)
 

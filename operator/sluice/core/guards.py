@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sluice.api.status import GateOutcome, LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
+from sluice.api.outcomes import GateOutcome
+from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
 from sluice.core import findings, words
 from sluice.core.actions import answer
 from sluice.core.gates import anew, answers, at_gates, results, told, unanswered

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sluice.api.status import GateOutcome
+from sluice.api.outcomes import GateOutcome
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sluice.api.status import GateOutcome
+from sluice.api.outcomes import GateOutcome
 from sluice.core.observation import GateState
 from sluice.kube.api import Manifest
 from sluice.kube.pods import read_pod

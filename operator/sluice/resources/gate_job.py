@@ -142,10 +142,11 @@ def _check_template(asking: Asking, gate: str, golden: GoldenSet | None, server:
 
 
 def _wants(golden: GoldenSet) -> dict[str, str]:
+    beside = golden.not_worse_than_stable
     wants: dict[str, float | None] = {
         "SLUICE_MIN_ACCURACY": golden.min_accuracy,
         "SLUICE_MAX_MEAN_ABSOLUTE_ERROR": golden.max_mean_absolute_error,
-        "SLUICE_MARGIN_ABSOLUTE": golden.not_worse_than_stable and golden.not_worse_than_stable.margin_absolute,
+        "SLUICE_MARGIN_ABSOLUTE": beside.margin_absolute if beside else None,
         "SLUICE_MAX_ROWS": golden.max_rows,
     }
     return {name: repr(value) for name, value in wants.items() if value is not None}

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from sluice.api.status import GateOutcome
+from sluice.api.outcomes import GateOutcome
 from sluice.core.observation import GateState
 
 Key = tuple[str, str]

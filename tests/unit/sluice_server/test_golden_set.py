@@ -39,8 +39,8 @@ def url(server: Running) -> str:
 
 
 def settings(server: Running, rows_dir: Path, **wants: Any) -> GoldenSettings:
-    here = {"rows_dir": rows_dir, "candidate_url": url(server), "stable_url": url(server)}
-    return GoldenSettings(**here, **wants)
+    here: dict[str, Any] = {"rows_dir": rows_dir, "candidate_url": url(server), "stable_url": url(server)}
+    return GoldenSettings(**(here | wants))
 
 
 def test_a_model_that_is_right_often_enough_passes_and_its_requests_are_probes(server: Running, rows_dir: Path) -> None:

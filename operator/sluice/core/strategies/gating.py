@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sluice.api.gates import Gates
-from sluice.api.status import GateOutcome, Rollout, Verdict
+from sluice.api.outcomes import GateOutcome
+from sluice.api.status import Rollout, Verdict
 from sluice.core.gates import results, unanswered, waiting
 from sluice.core.moves import advance, inconclusive
 from sluice.core.situation import Outcome, Situation
