@@ -15,6 +15,7 @@ from sluice_training.trained import train_demo_version
 
 from hack.load import Load
 from hack.stack.install import Stack
+from tests.e2e.faults import failed
 from tests.e2e.subject import Status, Subject, condition, is_true, rejected, stable
 
 FIRST, BETTER, BROKEN = 1, 2, 4
@@ -122,8 +123,8 @@ def never_met(subject: Subject, traffic: Traffic, golden: dict[str, Any], versio
     with traffic(20) as load:
         subject.alias_to(version)
         why = turned_down(subject, version)
+    assert failed(load) == []
     assert {answer.version for answer in load.answers} == {str(BETTER)}
-    assert not any(answer.failed for answer in load.answers)
     return why
 
 
