@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sluice.api.gates import Gates
@@ -53,17 +54,15 @@ def unanswered(rollout: Rollout, gates: Gates) -> tuple[str, ...]:
     return tuple(name for name in gates.names if name not in answered)
 
 
-def answers(situation: Situation) -> tuple[GateResult, ...]:
-    """Return the answers that have come since the last look."""
+def answers(situation: Situation) -> Iterator[GateResult]:
+    """Yield the answers that have come since the last look."""
     rollout, gates = situation.rollout, at_gates(situation)
-    if rollout is None or gates is None:
-        return ()
     states = asked_now(situation)
-    return tuple(
-        GateResult(name=name, outcome=outcome, message=states[name].message[:MAX_MESSAGE], at=situation.now)
-        for name in unanswered(rollout, gates)
-        if name in states and (outcome := states[name].outcome)
-    )
+    for name in unanswered(rollout, gates) if rollout and gates else ():
+        state = states.get(name)
+        if state and state.outcome:
+            message = state.message[:MAX_MESSAGE]
+            yield GateResult(name=name, outcome=state.outcome, message=message, at=situation.now)
 
 
 def asked_now(situation: Situation) -> dict[str, GateState]:

@@ -184,16 +184,13 @@ def steps_changed(situation: Situation) -> Outcome | None:
 
 def gate_answered(situation: Situation) -> Outcome | None:
     """What a gate has answered is kept: nobody asks it again, whoever dies."""
-    rollout = situation.rollout
-    if rollout is None or not (new := answers(situation)):
+    rollout, result = situation.rollout, next(answers(situation), None)
+    if rollout is None or result is None:
         return None
-    facts = _with(situation.status, rollout.model_copy(update={"gates": (*rollout.gates, *new)}))
-    events = tuple(
-        (normal if result.outcome is GateOutcome.PASSED else warning)(f"Gate{result.outcome}", told(result))
-        for result in new
-    )
-    message = "; ".join(told(result) for result in new)
-    return Outcome(facts, "GateAnswered", message, Verdict.RUNNING, events, requeue_after=0)
+    facts = _with(situation.status, rollout.model_copy(update={"gates": (*rollout.gates, result)}))
+    tell = normal if result.outcome is GateOutcome.PASSED else warning
+    event = tell(f"Gate{result.outcome}", told(result))
+    return Outcome(facts, "GateAnswered", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
 def gate_failed(situation: Situation) -> Outcome | None:
