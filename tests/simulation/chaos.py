@@ -9,10 +9,10 @@ from sluice.core.observation import Unresolved
 from sluice.kube.api import Manifest
 
 from tests.simulation.controller import Fault, Mode
-from tests.simulation.pods import Behaviour
+from tests.simulation.pods import Behaviour, Judgement
 from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
-from tests.simulation.stories import SPEC
+from tests.simulation.stories import ALL_GATES, GATES, SPEC
 
 NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None}
 LAST: tuple[Manifest, ...] = (
@@ -68,6 +68,17 @@ def blue_green(rng: random.Random, sim: Simulation) -> None:
     wants["pause"] = rng.choice([None, {"duration": "5s"}, {}])
     wants["verify"] = rng.choice([None, {"maxErrorRate": 0.05, "minRequests": 20}])
     sim.world.edit(strategy={"canary": None, "recreate": None, "blueGreen": wants})
+
+
+def gates(rng: random.Random, sim: Simulation) -> None:
+    sim.world.edit(gates=rng.choice([None, GATES, GATES | {"goldenSet": {"minAccuracy": rng.random()}}]))
+
+
+def judge(rng: random.Random, sim: Simulation) -> None:
+    """Decide what gates say about the newest version; those that have answered do not change their mind."""
+    often = [Judgement.PASS] * 8 + list(Judgement)
+    version = sim.world.versions[str(len(sim.world.versions))]
+    version.gates = {name: rng.choice(often) for name in ALL_GATES}
 
 
 def kill_pod(rng: random.Random, sim: Simulation) -> None:
@@ -174,6 +185,9 @@ ACTIONS: dict[Action, int] = {
     set_clock: 2, kill_operator: 2, lose_node: 1,
 }  # fmt: skip
 STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2, lag: 3}
+
+
+WITH_GATES: dict[Action, int] = {gates: 8, judge: 6}
 
 
 def heal(sim: Simulation, strategy: Manifest) -> str:

@@ -48,6 +48,7 @@ class Invariants:
         now = self.before_write(world)
         if now.weights != before.weights:
             self._route(world, now)
+            self._gates(world, before, now)
         if now.replicas != before.replicas:
             self._replicas(world, before, now)
         if now.status != before.status and now.status:
@@ -91,7 +92,6 @@ class Invariants:
         assert sum(now.weights.values()) in (0, 100), now.weights
         spec = (world.md or {}).get("spec", {})
         stable = now.status.get("stable", {}).get("name")
-        self._gates(spec, now)
         for revision, weight in now.weights.items():
             ready, wants = world.ready(revision), needed(spec.get("replicas", 1), weight)
             if now.status.get("downSince"):
@@ -100,18 +100,19 @@ class Invariants:
                 f"{revision} gets {weight} % with {ready} of {wants} pods ready"
             )
 
-    def _gates(self, spec: Manifest, now: Before) -> None:
-        """No candidate gets a request before its gates have passed, unless a person says so."""
-        rollout, gates = now.status.get("rollout"), spec.get("gates")
-        if not rollout or not gates or "stable" not in now.status or rollout.get("direct"):
+    def _gates(self, world: World, before: Before, now: Before) -> None:
+        """No candidate gets more requests before its gates pass, unless a person says so. A recreate has none."""
+        rollout, gates = now.status.get("rollout"), (world.md or {}).get("spec", {}).get("gates")
+        if not rollout or not gates or "stable" not in now.status or rollout.get("direct") or world.tampered:
             return
-        names = {name for name in ("signature", "goldenSet") if name in gates} | {
-            hook["name"] for hook in gates.get("hooks", ())
-        }
+        if rollout["steps"] == "recreate":
+            return
+        names = {name for name in ("signature", "goldenSet") if name in gates}
+        names |= {hook["name"] for hook in gates.get("hooks", ())}
         passed = {result["name"] for result in rollout.get("gates", ()) if result["outcome"] == "Passed"}
         by_person = now.status.get("lastAction", {}).get("action", "").startswith("promote")
-        weight = now.weights.get(rollout["revision"]["name"], 0)
-        assert not weight or by_person or names <= passed, f"{weight} % before {names - passed} have passed"
+        was, weight = (each.weights.get(rollout["revision"]["name"], 0) for each in (before, now))
+        assert weight <= was or by_person or names <= passed, f"{weight} % before {names - passed} have passed"
 
     def _replicas(self, world: World, before: Before, now: Before) -> None:
         wanted = ((world.md or {}).get("spec", {})).get("replicas", 1)

@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from tests.simulation.chaos import ACTIONS, LAST, STRATEGIES, go_back, heal
+from tests.simulation.chaos import ACTIONS, LAST, STRATEGIES, WITH_GATES, go_back, heal
 from tests.simulation.simulation import Simulation
 from tests.simulation.stories import SPEC, says, serves
 from tests.simulation.world import World
@@ -22,11 +22,13 @@ BATCH = 20
 OVERLAPS = 0.05
 # From this seed on people change the strategy too; so those before stay what they were when they found something.
 ALL_STRATEGIES = 10_000
+GATED = 20_000  # and gates
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
 async def live_through(seed: int) -> None:
     rng, actions = random.Random(seed), ACTIONS | (STRATEGIES if seed >= ALL_STRATEGIES else {})
+    actions |= WITH_GATES if seed >= GATED else {}
     sim = Simulation((), World(rng=random.Random(-seed)))
     sim.world.push("1")
     sim.world.submit(SPEC | {"progressDeadlineSeconds": 20})
@@ -59,7 +61,7 @@ def seeds() -> list[int]:
     if "SLUICE_SCHEDULE" in os.environ:
         return [int(os.environ["SLUICE_SCHEDULE"])]
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
-    return [*FOUND, *range(number), *range(ALL_STRATEGIES, ALL_STRATEGIES + number)]
+    return [*FOUND, *range(number), *range(ALL_STRATEGIES, ALL_STRATEGIES + number), *range(GATED, GATED + number)]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))
