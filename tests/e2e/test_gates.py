@@ -120,7 +120,7 @@ def test_a_version_that_passes_all_gates_is_promoted(subject: Subject, stack: St
 def never_met(subject: Subject, traffic: Traffic, golden: dict[str, Any], version: int) -> str:
     """Roll a version out over the better one, which a gate turns down; return why."""
     subject.install(BETTER, strategy=CANARY, gates={"goldenSet": golden})
-    with traffic(20) as load:
+    with traffic(5) as load:
         subject.alias_to(version)
         why = turned_down(subject, version)
     assert failed(load) == []
