@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from mlflow.types import ColSpec
-from sluice_training import register as registering
+
+with warnings.catch_warnings():  # while it is imported, too
+    warnings.simplefilter("ignore")
+    from mlflow.types import ColSpec
+    from sluice_training import register as registering
+
 from sluice_training.demo import demo_version
 from sluice_training.trained import train_demo_version
 
@@ -141,17 +146,22 @@ def test_a_version_is_judged_by_the_rows_of_stable_where_its_author_was_careless
     assert "rows without an answer (HTTP 500" in why
 
 
+def register_with_one_more_input(name: str, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained, signature = train_demo_version(demo_version("better")), registering.signature()
+    signature.inputs.inputs.append(ColSpec("string", "colour"))
+    monkeypatch.setattr(registering, "signature", lambda: signature)
+    more = replace(trained, example=trained.example.assign(colour="grey"))
+    registering.register(more, name=name, tracking_uri=stack.mlflow_url)
+
+
 def test_a_version_that_needs_more_than_stable_is_rolled_back(
     subject: Subject, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject.install(BETTER, strategy=CANARY, gates={"signature": {}})
-    trained = train_demo_version(demo_version("better"))
-    signature = registering.signature()
-    signature.inputs.inputs.append(ColSpec("string", "colour"))
-    monkeypatch.setattr(registering, "signature", lambda: signature)
     name = f"{subject.namespace}-model"
-    more = replace(trained, example=trained.example.assign(colour="grey"))
-    registering.register(more, name=name, tracking_uri=stack.mlflow_url)
+    with warnings.catch_warnings():  # MLflow warns about its own code
+        warnings.simplefilter("ignore")
+        register_with_one_more_input(name, stack, monkeypatch)
     subject.patch({"model": {"uri": f"models:/{name}/1"}})
     assert "input colour is new and required" in turned_down(subject, 1)
 
