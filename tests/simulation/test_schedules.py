@@ -61,7 +61,7 @@ def seeds() -> list[int]:
     if "SLUICE_SCHEDULE" in os.environ:
         return [int(os.environ["SLUICE_SCHEDULE"])]
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
-    return [*FOUND, *range(number), *range(ALL_STRATEGIES, ALL_STRATEGIES + number), *range(GATED, GATED + number)]
+    return [*FOUND, *range(number), *range(ALL_STRATEGIES, ALL_STRATEGIES + number), *range(GATED, GATED + number // 2)]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))
