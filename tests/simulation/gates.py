@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sluice.api.outcomes import GateOutcome
 from sluice.core.observation import GateState
@@ -12,7 +13,9 @@ from sluice.sources.hooks import Question
 
 from tests.simulation.pods import Judgement
 from tests.simulation.store import copy
-from tests.simulation.world import World
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 Key = tuple[str, str]
 TAKES = 2.0  # seconds

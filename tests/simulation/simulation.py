@@ -12,7 +12,6 @@ from typing import Any
 from sluice.controller.memory import Memory
 
 from tests.simulation.controller import Controller, Fault
-from tests.simulation.gates import run_jobs
 from tests.simulation.invariants import Invariants, replicas, weights
 from tests.simulation.world import World
 
@@ -105,7 +104,6 @@ class Simulation:
 
     async def tick(self) -> None:
         self.world.step(TICK)
-        run_jobs(self.world)
         self.invariants.after_step(self.world)
         if self.controller.task.cancelling():
             await asyncio.wait({self.controller.task})

@@ -13,6 +13,7 @@ from sluice.resources.naming import ANNOTATION_MODEL
 from sluice.traffic import gateway_api
 
 from tests.simulation import pods
+from tests.simulation.gates import run_jobs
 from tests.simulation.pods import EPOCH, Behaviour, Judgement, Life, Version
 from tests.simulation.store import Store, copy
 
@@ -145,6 +146,7 @@ class World:
         for life in self.lives.values():
             life.grow(self.time)
         self._gateway()
+        run_jobs(self)
         self._kubelets()
 
     def resolve(self, uri: str) -> ResolvedModel | Unresolved:
