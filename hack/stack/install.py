@@ -105,13 +105,13 @@ def train_versions(stack: Stack, model: str = MODEL) -> None:
 
     The tag comes last: what another checkout registered, or half of it, is taken away before.
     """
-    wanted = ",".join(VERSIONS)
+    wanted = f"{','.join(VERSIONS)}; with golden sets"
     found = _registry(stack, "GET", f"get?name={model}")
     if found is not None:
         if {"key": VERSIONS_TAG, "value": wanted} in found["registered_model"].get("tags", ()):
             return
         _registry(stack, "DELETE", "delete", name=model)
-    stack.train("demo-versions", "--name", model, "--kinds", wanted)
+    stack.train("demo-versions", "--name", model, "--kinds", ",".join(VERSIONS))
     _registry(stack, "POST", "set-tag", name=model, key=VERSIONS_TAG, value=wanted)
 
 

@@ -24,9 +24,14 @@ def report(error: GivingUpError) -> int:
     """Tells Kubernetes and the log; returns the exit code."""
     text = " ".join(str(error).split())
     print(text, file=sys.stderr, flush=True)
+    write(text)
+    return 1
+
+
+def write(text: str) -> None:
+    """Leaves the container's last message for Kubernetes."""
     path = Path(os.environ.get("SLUICE_TERMINATION_LOG", "/dev/termination-log"))
     try:
         path.write_bytes(text.encode()[:_KUBERNETES_KEEPS_BYTES])
     except OSError as problem:  # outside Kubernetes there is no such file; the log has the sentence
         print(f"cannot write {path}: {problem.strerror}", file=sys.stderr, flush=True)
-    return 1

@@ -18,6 +18,7 @@ from sluice.controller.apply import Applier
 from sluice.controller.clock import SteadyClock
 from sluice.controller.daemon import Daemon
 from sluice.controller.echoes import Echoes, Noted
+from sluice.controller.gates import Gates
 from sluice.controller.handlers import Handlers
 from sluice.controller.leadership import Leadership
 from sluice.controller.metrics import Counted, Metrics
@@ -36,6 +37,7 @@ from sluice.registry.mlflow import MlflowRegistry
 from sluice.registry.watch import RegistryWatch
 from sluice.settings import Settings
 from sluice.sources import collector
+from sluice.sources.hooks import Hooks, post
 from sluice.sources.pods import scrape
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,8 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
         watch = RegistryWatch(Counted(mlflow, metrics), interval=settings.registry_poll_seconds)
         records = Records(fence, settings.record_history)
         notices = notifying(settings, metrics)
+        hooks = Hooks(lambda asked: post(session, asked), wakeups.wake, leadership.leads)
+        gates = Gates(fence, settings.mlflow_tracking_uri, hooks)
         reconciler = Reconciler(
             api=fence,
             registry=watch,
@@ -84,6 +88,7 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
                 settings.mlflow_tracking_uri,
                 records,
                 fence.guards(mlflow.set_alias),
+                gates,
                 metrics,
                 notices.tell if notices else nobody,
                 settings.collector_url,
@@ -92,7 +97,7 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
             clock=clock,
             records=records,
         )
-        handlers = Handlers(Daemon(reconciler, fence, wakeups, metrics), watch, wakeups, echoes, horizon)
+        handlers = Handlers(Daemon(reconciler, fence, wakeups, metrics), watch, wakeups, gates.forget, echoes, horizon)
         try:
             await work.start(handlers, lambda: own_signals(stop), settings.namespaces, notices)
             await first(work.ended(), stop.wait())

@@ -121,7 +121,7 @@ class Subject:
         return {
             pod["metadata"]["uid"]
             for pod in self.get("pods")
-            if pod["metadata"]["annotations"]["sluice.dev/model"] == f"penguins/{version}"
+            if pod["metadata"].get("annotations", {}).get("sluice.dev/model") == f"penguins/{version}"
             and "deletionTimestamp" not in pod["metadata"]
         }
 

@@ -72,6 +72,21 @@ def resources(**kinds: dict[str, Any]) -> dict[str, Any]:
     return changed(server={"resources": kinds})
 
 
+def gates(**wants: Any) -> dict[str, Any]:
+    return changed(gates=wants)
+
+
+def hooks(*items: dict[str, Any]) -> dict[str, Any]:
+    return gates(hooks=[{"name": f"h{number}"} | item for number, item in enumerate(items)])
+
+
+JOB = {"template": {"spec": {"containers": [{"name": "test", "image": "test:1", "args": ["-x"]}], "volumes": []}}}
+NO_GATE = "there is no gate: write for example signature: {}"
+ONE_FIGURE = "write exactly one of minAccuracy and maxMeanAbsoluteError"
+ONE_HOOK = "a hook is exactly one of http and job"
+HOOK_NAME = "the name of a hook has lower-case letters"
+HOOK_URL = "this is not an address to post to: write for example https://ci.example.org/gate"
+HOOK_TIMEOUT = "one attempt takes at least 1s and at most 60s: write for example timeout: 10s"
 URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
 ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
 ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
@@ -273,6 +288,33 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "metric accuracy": (metric(accuracy={}), METRICS),
     "metric prometheus": (metric(errorRate={}, prometheus={"query": "up"}), METRICS),
     "metric name": (metric(name="Error Rate", errorRate={}), "the name of a metric has lower-case letters"),
+    "gates of nothing": (gates(), NO_GATE),
+    "gates without a hook": (gates(hooks=[]), NO_GATE),
+    "gates of a recreate": (
+        changed(strategy={"recreate": {}}, gates={"signature": {}}),
+        "a recreate runs no version beside the one that serves, so nothing can be asked before its first request: "
+        "remove gates",
+    ),
+    "golden set without a figure": (gates(goldenSet={}), ONE_FIGURE),
+    "golden set with both figures": (gates(goldenSet={"minAccuracy": 0.9, "maxMeanAbsoluteError": 1}), ONE_FIGURE),
+    "hook of nothing": (hooks({}), ONE_HOOK),
+    "hook of both": (hooks({"http": {"url": "http://ci/gate"}, "job": JOB}), ONE_HOOK),
+    "hook in capitals": (hooks({"name": "Smoke", "job": JOB}), HOOK_NAME),
+    "hook with the name of a gate": (hooks({"name": "signature", "job": JOB}), "a hook must not be signature"),
+    "two hooks with one name": (hooks({"name": "a", "job": JOB}, {"name": "a", "job": JOB}), "Duplicate value"),
+    **{
+        f"hook at {url}": (hooks({"http": {"url": url}}), HOOK_URL)
+        for url in ("ci.example.org", "ftp://ci/gate", "https://me:pw@ci.example.org/gate", "https://", "http://a b/")
+    },
+    **{
+        f"hook that may take {time}": (hooks({"http": {"url": "http://ci", "timeout": time}}), HOOK_TIMEOUT)
+        for time in ("0s", "61s", "1m1s", "1h")
+    },
+    "job without containers": (hooks({"job": {"template": {"spec": {"containers": []}}}}), "at least 1 items"),
+    "job without an image": (
+        hooks({"job": {"template": {"spec": {"containers": [{"name": "test"}]}}}}),
+        "image: Required value",
+    ),
     "request that is no quantity": (resources(requests={"memory": "12Gib"}), QUANTITY),
     "negative limit": (resources(limits={"cpu": -1}), QUANTITY),
     "request above its limit": (resources(requests={"cpu": "3"}, limits={"cpu": 2}), ABOVE),
@@ -348,6 +390,16 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "early adopters with the default steps": canary(cookie("group")),
     "pauses": steps({"setWeight": 1}, {"pause": {"duration": "1h30m15s"}}, {"pause": {"duration": "0s"}}),
     "pause until promoted": steps({"setWeight": 10}, {"pause": {}}),
+    "signature": gates(signature={}),
+    "golden set for numbers": gates(goldenSet={"maxMeanAbsoluteError": 250.5, "notWorseThanStable": {}}),
+    "hooks": hooks(
+        {"http": {"url": "https://ci.example.org:8443/gate?of=penguins", "timeout": "1m"}},
+        {"http": {"url": "http://ci"}},
+        {"job": JOB},
+    ),
+    "gates of blueGreen": changed(
+        strategy={"blueGreen": {}}, gates={"signature": {}, "hooks": [{"name": "a", "job": JOB}]}
+    ),
     "paused": changed(paused=True),
     "errors and latency": metrics({"name": "errors", "errorRate": {}}, {"name": "latency", "latency": {}}),
     "two of a kind": metrics(

@@ -9,10 +9,10 @@ from sluice.core.observation import Unresolved
 from sluice.kube.api import Manifest
 
 from tests.simulation.controller import Fault, Mode
-from tests.simulation.pods import Behaviour
+from tests.simulation.pods import Behaviour, Judgement
 from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
-from tests.simulation.stories import EARLY_ADOPTERS, SPEC
+from tests.simulation.stories import ALL_GATES, EARLY_ADOPTERS, GATES, SPEC
 
 NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None, "shadow": None}
 LAST: tuple[Manifest, ...] = (
@@ -94,6 +94,17 @@ def early_adopters(rng: random.Random, sim: Simulation) -> None:
     pauses: list[Manifest] = rng.choice([[], [{"pause": {"duration": "5s"}}], [{"pause": {}}]])
     wants["steps"] = [*(pauses if wants["match"] else []), {"setWeight": rng.randint(1, 100)}]
     sim.world.edit(strategy=NO_STRATEGY | {"canary": wants})
+
+
+def gates(rng: random.Random, sim: Simulation) -> None:
+    sim.world.edit(gates=rng.choice([None, GATES, GATES | {"goldenSet": {"minAccuracy": rng.random()}}]))
+
+
+def judge(rng: random.Random, sim: Simulation) -> None:
+    """Decide what gates say about the newest version; those that have answered do not change their mind."""
+    often = [Judgement.PASS] * 8 + list(Judgement)
+    version = sim.world.versions[str(len(sim.world.versions))]
+    version.gates = {name: rng.choice(often) for name in ALL_GATES}
 
 
 def kill_pod(rng: random.Random, sim: Simulation) -> None:
@@ -204,6 +215,9 @@ TARGETED: dict[Action, int] = {early_adopters: 12}
 
 
 SHADOWS: dict[Action, int] = {shadow: 6, mirror_first: 3, collector: 3}
+
+
+WITH_GATES: dict[Action, int] = {gates: 8, judge: 6}
 
 
 def heal(sim: Simulation, strategy: Manifest) -> str:

@@ -13,6 +13,7 @@ from sluice.api.status import Pairs
 from sluice.controller.apply import Applier
 from sluice.controller.clock import SteadyClock
 from sluice.controller.daemon import Daemon
+from sluice.controller.gates import Gates
 from sluice.controller.memory import Memory
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
@@ -22,6 +23,7 @@ from sluice.kube.api import ENDPOINT_SLICES, KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, UnavailableError
 from sluice.kube.horizon import Horizon
 
+from tests.simulation.gates import SimulatedHooks
 from tests.simulation.invariants import Invariants
 from tests.simulation.store import Store
 from tests.simulation.world import NAME, NAMESPACE, World
@@ -183,7 +185,13 @@ class Controller:
             registry=self,
             scrape=self._scrape,
             compare=self._compare,
-            applier=Applier(self.api, "http://mlflow", records, self._set_alias),
+            applier=Applier(
+                self.api,
+                "http://mlflow",
+                records,
+                self._set_alias,
+                Gates(self.api, "http://mlflow", SimulatedHooks(self.world)),
+            ),
             server_image="server:1",
             clock=clock,
             records=records,

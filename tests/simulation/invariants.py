@@ -16,6 +16,15 @@ from tests.simulation.world import NAME, NAMESPACE, TargetedBy, World, mirrored,
 MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a revision is asked by the routes: percent of all requests, those meant for it, percent in copies."""
+
+    weight: int = 0
+    targeted: bool = False
+    copied: int = 0
+
+
 @dataclass
 class Before:
     """The parts of the world that a write is compared with."""
@@ -24,6 +33,14 @@ class Before:
     weights: dict[str, int]
     replicas: dict[str, int]
     targeted: TargetedBy
+    copied: dict[str, int]
+
+    @property
+    def asked_of(self) -> dict[str, Asked]:
+        """By revision; nobody else is asked anything."""
+        open_to = self.targeted.revision if self.targeted.open else None
+        names = {*self.weights, *self.copied, *([open_to] if open_to else [])}
+        return {name: Asked(self.weights.get(name, 0), name == open_to, self.copied.get(name, 0)) for name in names}
 
 
 @dataclass
@@ -44,7 +61,7 @@ class Invariants:
 
     def before_write(self, world: World) -> Before:
         route = world.store.objects.get(("HTTPRoute", NAMESPACE, f"{NAME}.targeted"))
-        return Before(world.status, weights(world), replicas(world), targeted_by(route))
+        return Before(world.status, weights(world), replicas(world), targeted_by(route), copied(world))
 
     def after_write(self, world: World, before: Before) -> None:
         now = self.before_write(world)
@@ -52,6 +69,8 @@ class Invariants:
             self._route(world, now)
         if now.targeted.open and now.targeted != before.targeted:
             self._targeted(world, now)
+        if now.asked_of != before.asked_of:
+            self._gates(world, before, now)
         if now.replicas != before.replicas:
             self._replicas(world, before, now)
         if now.status != before.status and now.status:
@@ -114,6 +133,25 @@ class Invariants:
         assert revision == candidate == now.status.get("targeted"), f"{revision} is targeted, {candidate} the candidate"
         assert revision is not None
         assert world.ready(revision), f"{revision} is targeted without a ready pod"
+
+    def _gates(self, world: World, before: Before, now: Before) -> None:
+        """No candidate gets more requests, early adopters or copies before its gates pass, unless a person says so.
+
+        A recreate has none.
+        """
+        rollout, gates = now.status.get("rollout"), (world.md or {}).get("spec", {}).get("gates")
+        if not rollout or not gates or "stable" not in now.status or rollout.get("direct") or world.tampered:
+            return
+        if rollout["steps"] == "recreate":
+            return
+        names = {name for name in ("signature", "goldenSet") if name in gates}
+        names |= {hook["name"] for hook in gates.get("hooks", ())}
+        passed = {result["name"] for result in rollout.get("gates", ()) if result["outcome"] == "Passed"}
+        candidate, last = rollout["revision"]["name"], now.status.get("lastAction", {})
+        by_person = last.get("action", "").startswith("promote") and last["revision"] == candidate
+        was, comes = (each.asked_of.get(candidate, Asked()) for each in (before, now))
+        more = comes.weight > was.weight or comes.targeted > was.targeted or comes.copied > was.copied
+        assert not more or by_person or names <= passed, f"{comes} before {names - passed} have passed"
 
     def _replicas(self, world: World, before: Before, now: Before) -> None:
         wanted = for_all_traffic(world, before)
@@ -186,6 +224,11 @@ def for_all_traffic(world: World, before: Before | None = None) -> int:
 def weights(world: World) -> dict[str, int]:
     route = world.store.objects.get(("HTTPRoute", NAMESPACE, NAME))
     return split_of(route) if route else {}
+
+
+def copied(world: World) -> dict[str, int]:
+    found = mirrored(world.store.objects.get(("HTTPRoute", NAMESPACE, NAME), {}))
+    return {found[0]: found[1]} if found else {}
 
 
 def replicas(world: World) -> dict[str, int]:

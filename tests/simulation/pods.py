@@ -30,6 +30,15 @@ class Behaviour(StrEnum):
     UNSCHEDULABLE = "unschedulable"
 
 
+class Judgement(StrEnum):
+    """What a gate answers about a model version."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    CANT_TELL = "can't tell"
+    NEVER = "never"
+
+
 @dataclass
 class Version:
     """A model version in the registry, and how it behaves once it runs."""
@@ -40,6 +49,7 @@ class Version:
     startup: float = 2.0
     seconds: float = 0.02  # that each answer takes
     differs: float = 0.0  # the share of requests that it answers differently from others
+    gates: dict[str, Judgement] = field(default_factory=dict)  # by name; others pass
 
     @property
     def digest(self) -> str:

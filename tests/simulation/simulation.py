@@ -19,6 +19,8 @@ TICK = 0.5
 DOWNTIME = 2.0
 PATIENCE = 240.0
 MOST_LOOKS = 12
+# How many there are depends on when something happened; of Jobs those that have ended.
+UNTOLD = ("Event", "Pod", "RolloutRecord", "Job")
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def end_of(world: World) -> dict[str, Any]:
         "ready": {name: world.ready(name) for name in replicas(world)},
         "conditions": {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", ())},
         "annotations": (world.md or {}).get("metadata", {}).get("annotations"),
-        "kinds": sorted(key[0] for key in world.store.objects if key[0] not in ("Event", "Pod", "RolloutRecord")),
+        "kinds": sorted(key[0] for key in world.store.objects if key[0] not in UNTOLD),
+        "asked": [job["metadata"]["name"] for job in world.store.of_kind("Job") if not job.get("status")],
         "pods": sorted(life.revision for life in world.lives.values() if life.serving),
     }

@@ -18,6 +18,7 @@ from tests.simulation.chaos import (
     SHADOWS,
     STRATEGIES,
     TARGETED,
+    WITH_GATES,
     early_adopters,
     go_back,
     heal,
@@ -34,12 +35,14 @@ OVERLAPS = 0.05
 ALL_STRATEGIES = 10_000
 EARLY_ADOPTERS = 20_000  # from here on they ask for early adopters too
 WITH_SHADOWS = 100_000  # and from here on for copies of requests
+GATED = 200_000  # and for gates
+MORE = ((ALL_STRATEGIES, STRATEGIES), (EARLY_ADOPTERS, TARGETED), (WITH_SHADOWS, SHADOWS), (GATED, WITH_GATES))
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
 async def live_through(seed: int) -> None:
     rng, actions = random.Random(seed), dict(ACTIONS)
-    for first, more in ((ALL_STRATEGIES, STRATEGIES), (EARLY_ADOPTERS, TARGETED), (WITH_SHADOWS, SHADOWS)):
+    for first, more in MORE:
         actions |= more if seed >= first else {}
     last = (*LAST, LAST_SHADOW) if seed >= WITH_SHADOWS else LAST
     sim = Simulation((), World(rng=random.Random(-seed)))
@@ -77,7 +80,8 @@ def seeds() -> list[int]:
         return [int(os.environ["SLUICE_SCHEDULE"])]
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
     begins = (0, ALL_STRATEGIES, EARLY_ADOPTERS, WITH_SHADOWS)
-    return [*FOUND, *(seed for first in begins for seed in range(first, first + number))]
+    gated = range(GATED, GATED + number // 2)  # they take longer
+    return [*FOUND, *(seed for first in begins for seed in range(first, first + number)), *gated]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))

@@ -14,7 +14,8 @@ from sluice.resources.naming import ANNOTATION_MODEL, revision_of
 from sluice.traffic import gateway_api, targeted
 
 from tests.simulation import autoscalers, pods
-from tests.simulation.pods import EPOCH, Behaviour, Life, Version
+from tests.simulation.gates import run_jobs
+from tests.simulation.pods import EPOCH, Behaviour, Judgement, Life, Version
 from tests.simulation.store import Store, copy
 
 NAMESPACE, NAME = "models", "penguins"
@@ -58,6 +59,8 @@ class World:
     pairs: dict[str, Pairs] = field(default_factory=dict)  # what the collector has joined, by comparison
     collector_away: bool = False
     taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
+    jobs: dict[str, float] = field(default_factory=dict)  # when each began, by UID
+    questions: list[str] = field(default_factory=list)  # that HTTP hooks were asked
 
     def __post_init__(self) -> None:
         self.store.create(GATEWAY)
@@ -77,10 +80,11 @@ class World:
         behaviour: Behaviour = Behaviour.FINE,
         seconds: float = 0.02,
         differs: float = 0.0,
+        gates: dict[str, Judgement] | None = None,
         alias: bool = True,
     ) -> None:
         """Register a model version, and by default move the alias to it."""
-        self.versions[number] = Version(number, errors, behaviour, seconds=seconds, differs=differs)
+        self.versions[number] = Version(number, errors, behaviour, seconds=seconds, differs=differs, gates=gates or {})
         self.poked = True
         if alias:
             self.aliases["champion"] = number
@@ -153,6 +157,7 @@ class World:
         for life in self.lives.values():
             life.grow(self.time)
         self._gateway()
+        run_jobs(self)
         self._kubelets()
 
     def resolve(self, uri: str) -> ResolvedModel | Unresolved:

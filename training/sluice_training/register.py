@@ -1,8 +1,9 @@
 """Log a trained model to MLflow and register it as a version that Sluice can roll out.
 
 What a version carries: the run with its parameters and figures, the pipeline saved by skops, a signature, an input
-example that works, and the digest of its files as a tag. The digest is taken from the files as the server gives them
-back, and written together with the version, so nobody ever sees the version without it.
+example that works, the rows that judged it with their labels, and the digest of its files as a tag. The digest is taken
+from the files as the server gives them back, and written together with the version, so nobody ever sees the version
+without it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models.signature import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
+from sluice_server.checks import golden
 from sluice_server.digest import digest_directory
 from sluice_server.trusted_types import TRUSTED_TYPES
 
@@ -89,7 +91,15 @@ def _log(trained: Trained, name: str) -> tuple[str, str]:
             skops_trusted_types=list(TRUSTED_TYPES),
             pip_requirements=_requirements(),
         )
+        _add_golden_set(trained, logged.model_id)
     return run.info.run_id, logged.model_uri
+
+
+def _add_golden_set(trained: Trained, model_id: str) -> None:
+    """Put the rows that judged the model among its files, before anybody takes a digest of them."""
+    with tempfile.TemporaryDirectory(prefix="sluice-golden-") as folder:
+        trained.golden.write(Path(folder))
+        mlflow.MlflowClient().log_model_artifacts(model_id, folder, golden.FOLDER)
 
 
 def _create_version(name: str, model_uri: str, digest: str) -> ModelVersion:

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 from sklearn.pipeline import Pipeline
+from sluice_server.checks.golden import GoldenRows
 
-from sluice_training.data import Dataset, load
+from sluice_training.data import FEATURES, Dataset, load, to_records
 from sluice_training.demo import DemoVersion
 from sluice_training.errors import UserError
 from sluice_training.evaluate import Evaluation, answers, evaluate
@@ -24,12 +25,14 @@ Params = Mapping[str, str | int]
 class Trained:
     """A fitted pipeline, one row that it answers, and how it did.
 
+    golden: the held-out rows that its author judged it by, with their labels.
     evaluation: on held-out rows as the author of the model prepared them; this is what goes into MLflow.
     reality: on held-out rows as clients send them. The two differ only for the demo's careless versions.
     """
 
     pipeline: Pipeline
     example: pd.DataFrame
+    golden: GoldenRows
     evaluation: Evaluation
     reality: Evaluation
     description: str
@@ -72,6 +75,12 @@ def example_row(pipeline: Pipeline, data: Dataset) -> pd.DataFrame:
     raise UserError("The model answers none of its rows, so there is no input example to warm it up with.")
 
 
+def golden_rows(data: Dataset) -> GoldenRows:
+    """Rows and labels in the form in which a gate replays them."""
+    rows = tuple(tuple(record[name] for name in FEATURES) for record in to_records(data.features))
+    return GoldenRows(FEATURES, rows, tuple(data.species))
+
+
 def figures(evaluation: Evaluation) -> Iterator[tuple[str, float]]:
     """Names and values to log: `heldout/accuracy`, `heldout/sex/male/accuracy`, …; undefined values are left out."""
     yield from _named("heldout", evaluation.whole.scores)
@@ -82,7 +91,8 @@ def figures(evaluation: Evaluation) -> Iterator[tuple[str, float]]:
 def _judge(pipeline: Pipeline, prepared: Split, real: Split, about: str, params: Params) -> Trained:
     evaluation = evaluate(pipeline, prepared.held_out)
     reality = evaluation if prepared is real else evaluate(pipeline, real.held_out)
-    return Trained(pipeline, example_row(pipeline, prepared.train), evaluation, reality, about, params)
+    example, golden = example_row(pipeline, prepared.train), golden_rows(prepared.held_out)
+    return Trained(pipeline, example, golden, evaluation, reality, about, params)
 
 
 def _named(prefix: str, scores: Scores | None) -> Iterator[tuple[str, float]]:

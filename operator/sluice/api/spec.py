@@ -9,6 +9,7 @@ from pydantic import Field, WithJsonSchema
 
 from sluice.api.autoscaling import SPEC_RULES, Autoscaling
 from sluice.api.base import ApiModel, Name, NotBuiltYet, cel, matching, validations
+from sluice.api.gates import Gates
 from sluice.api.strategy import Canary, Strategy
 from sluice.api.traffic import Traffic
 
@@ -295,6 +296,7 @@ class ModelDeploymentSpec(ApiModel):
     )
     traffic: Traffic | None = None
     strategy: Strategy = Strategy(canary=Canary())
+    gates: Gates | None = Field(default=None, description="What a candidate has to pass before its first request.")
     analysis: Analysis = Analysis()
     paused: bool = Field(default=False, description="Stop forward motion; harm still rolls back.")
     progress_deadline_seconds: int = Field(
@@ -321,6 +323,11 @@ class ModelDeploymentSpec(ApiModel):
                 "the preview has the address of the traffic: name another pathPrefix, or hostnames, in its place",
             ),
             *SPEC_RULES,
+            cel(
+                "!has(self.gates) || !has(self.strategy.recreate)",
+                "a recreate runs no version beside the one that serves, so nothing can be asked before its first "
+                "request: remove gates, or use canary, blueGreen or shadow",
+            ),
         )
     }
 

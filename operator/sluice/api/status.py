@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
+from sluice.api.outcomes import GateOutcome
 
 
 class Verdict(StrEnum):
@@ -107,6 +108,15 @@ class Summary(ApiModel):
     )
 
 
+class GateResult(ApiModel):
+    """A gate that was answered."""
+
+    name: str
+    outcome: GateOutcome
+    message: str = ""
+    at: Time
+
+
 class Rollout(ApiModel):
     """The rollout in progress."""
 
@@ -124,6 +134,8 @@ class Rollout(ApiModel):
     inconclusive: bool = Field(default=False, description="The step's deadline passed without a proof.")
     paused_at: Time | None = Field(default=None, description="The step's clock stands still since then.")
     direct: bool = Field(default=False, description="Takes all traffic once its pods can carry it, without steps.")
+    gates: tuple[GateResult, ...] = Field(default=(), description="The gates that were answered.")
+    gate_round: int = Field(default=0, description="How often all gates were asked anew.")
     evidence: Summary = Summary()
 
 
@@ -168,6 +180,7 @@ class ModelDeploymentStatus(ApiModel):
     targeted: str | None = Field(
         default=None, description="The revision that the route of `canary.match` leads to, as long as there is one."
     )
+    gating: str | None = Field(default=None, description="The round of gates of which some may still be asked.")
     promoted_alias: str | None = Field(
         default=None, description="The alias that was written back to the registry, as ALIAS@REVISION."
     )

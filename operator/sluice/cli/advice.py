@@ -84,7 +84,7 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
 
 
 def _skippable(step: StepView) -> bool:
-    return step.title.startswith(("pause", "analysis", "verify"))
+    return step.title.startswith(("pause", "analysis", "verify", "gates"))
 
 
 def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advice]:

@@ -59,23 +59,27 @@ def steps_of(spec: Object) -> Sequence[Object]:
     strategy = spec.get("strategy") or {}
     if "recreate" in strategy:
         return RECREATE
+    gates = [{"gates": None}] if spec.get("gates") else []
     if "shadow" in strategy:
-        return shadow_steps(strategy["shadow"] or {})
-    return blue_green_steps(strategy["blueGreen"] or {}) if "blueGreen" in strategy else canary_steps(spec)
+        return shadow_steps(strategy["shadow"] or {}, gates)
+    if "blueGreen" in strategy:
+        return blue_green_steps(strategy["blueGreen"] or {}, gates)
+    return (*gates, *canary_steps(spec))
 
 
-def shadow_steps(wants: Object) -> Sequence[Object]:
-    """Return the stages of a shadow rollout: copies of requests, and what follows."""
+def shadow_steps(wants: Object, gates: Sequence[Object] = ()) -> Sequence[Object]:
+    """Return the stages of a shadow rollout: gates, copies of requests, and what follows."""
     then = wants.get("then", "Canary")
     held: Object = {"hold": None, "mirror": wants}
-    return [{"start": None}, {"mirror": wants}, *(CANARY if then == "Canary" else (held,) if then == "Hold" else ())]
+    follows = CANARY if then == "Canary" else (held,) if then == "Hold" else ()
+    return [{"start": None}, *gates, {"mirror": wants}, *follows]
 
 
-def blue_green_steps(wants: Object) -> Sequence[Object]:
+def blue_green_steps(wants: Object, gates: Sequence[Object] = ()) -> Sequence[Object]:
     """Return the stages of a blue-green rollout that the user has asked for, as the operator makes them."""
     asked = {
-        "preview": "preview" in wants, "start": "pause" in wants and "preview" not in wants, "pause": "pause" in wants,
-        "switch": True, "verify": "verify" in wants,
+        "preview": "preview" in wants, "start": "pause" in wants and "preview" not in wants, "gates": gates,
+        "pause": "pause" in wants, "switch": True, "verify": "verify" in wants,
     }  # fmt: skip
     return [{name: wants.get(name)} for name, is_asked in asked.items() if is_asked]
 

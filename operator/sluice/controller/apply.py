@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sluice.api.base import API_VERSION, KIND
-from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Revision
 from sluice.controller.beside import preview_route, targeted_route
 from sluice.controller.companions import companions, counted, in_order, key_of, unwanted
+from sluice.controller.gates import Gates
 from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.records import Records
 from sluice.controller.repairs import repaired, taken_out
+from sluice.controller.target import Target
 from sluice.core.observation import Unresolved, WriteBack
 from sluice.core.plan import AliasWish, Event, Plan
 from sluice.kube.api import (
@@ -33,9 +34,8 @@ from sluice.kube.api import (
     Resource,
 )
 from sluice.kube.errors import ConflictError, KubeError, RefusedError
-from sluice.logs import about
 from sluice.notify.notices import Tell, nobody
-from sluice.resources.naming import ACTOR, WISHES, object_name, owner_reference, preview_name, selector, targeted_name
+from sluice.resources.naming import ACTOR, WISHES, object_name, preview_name, selector, targeted_name
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.sources.collector import comparison
@@ -52,27 +52,6 @@ KINDS = {kind.kind: kind for kind in (DEPLOYMENTS, SERVICES, ROUTES, AUTOSCALERS
 
 
 @dataclass(frozen=True)
-class Target:
-    """The ModelDeployment that a plan is for."""
-
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    spec: ModelDeploymentSpec
-
-    @property
-    def owner(self) -> Manifest:
-        """The owner reference of everything made for it."""
-        return owner_reference(name=self.name, uid=self.uid)
-
-    @property
-    def about(self) -> Mapping[str, str]:
-        """The `extra` of a log call."""
-        return about(self.namespace, self.name)
-
-
-@dataclass(frozen=True)
 class Applier:
     """Writes plans."""
 
@@ -80,6 +59,7 @@ class Applier:
     tracking_uri: str
     records: Records
     set_alias: SetAlias
+    gates: Gates
     observer: Observer = NOBODY
     tell: Tell = nobody
     collector_url: str = ""
@@ -117,6 +97,7 @@ class Applier:
             await self._freeze(target, revision, memory, live)
         for name in plan.scale:
             await self._run(target, plan, name, memory, live)
+        await self.gates(target, plan.gating, live)
         for name in plan.forget:
             await self._forget(target, name, memory, live)
         if plan.clear_wish and plan.status.last_action:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sluice.controller.target import Target
 from sluice.core.plan import Plan
 from sluice.kube.api import Manifest
 from sluice.traffic import gateway_api, targeted
-
-if TYPE_CHECKING:
-    from sluice.controller.apply import Target
 
 
 def preview_route(target: Target, plan: Plan) -> Manifest | None:

@@ -42,6 +42,7 @@ class Handlers:
     daemon: Daemon
     watch: RegistryWatch
     wakeups: Wakeups
+    forget: Callable[[Key], None] = lambda _: None
     echoes: Echoes = field(default_factory=Echoes)
     horizon: Horizon = field(default_factory=Horizon)
     empty: dict[str, Any] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class Handlers:
                 await self.daemon.clean_up(namespace, name)
         finally:
             self.watch.unsubscribe((namespace, name))
+            self.forget((namespace, name))
             self.wakeups.remove((namespace, name))
             self.daemon.observer.gone(namespace, name)
 

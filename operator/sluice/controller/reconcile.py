@@ -10,9 +10,10 @@ from typing import Protocol
 from sluice.api.base import KIND
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus, Pairs
-from sluice.controller.apply import Applier, Target
+from sluice.controller.apply import Applier
 from sluice.controller.memory import Memory
 from sluice.controller.records import Records
+from sluice.controller.target import Target
 from sluice.core.decide import compares, decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
@@ -68,7 +69,7 @@ class Reconciler:
         record = await self.records.load(namespace, status, memory, self.clock())
         world = await observe(
             self.api, namespace, name, target.spec, is_new=not raw.get("status"),
-            further_routes=_further_routes(name, status),
+            further_routes=_further_routes(name, status), gating=status.gating is not None,
         )  # fmt: skip
         seen = await self._see(raw, target.spec, status, world, memory)
         now = self.clock()
@@ -104,6 +105,7 @@ class Reconciler:
             name=name,
             uid=meta["uid"],
             write_back=memory.write_back,
+            gates=(*world.gates, *self.applier.gates.states((meta["namespace"], name))),
         )
         return seen
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sluice.api.status import ModelDeploymentStatus, Rollout
 from sluice.core import words
+from sluice.core.gates import anew, at_gates
 from sluice.core.moves import advance, once_more, pardoned, reject, with_rejected
 from sluice.core.situation import Situation
 
@@ -32,7 +33,7 @@ def _abort(situation: Situation, rollout: Rollout) -> Answer:
 
 
 def _begin_step_again(situation: Situation, rollout: Rollout) -> Answer:
-    again = once_more(situation, rollout)
+    again = once_more(situation, anew(rollout) if at_gates(situation) else rollout)
     return _with(situation, again), f"{words.version(rollout.revision)}: the step begins again", True
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
-from sluice.core import demand, layout, targeted
+from sluice.core import demand, gates, layout, targeted
 from sluice.core.announce import announcements
 from sluice.core.describe import describe
 from sluice.core.future import without_future
@@ -50,7 +50,8 @@ def decide(
     forgotten = layout.forget(spec, outcome.facts, seen, now)
     facts = layout.without(outcome.facts, forgotten)
     preview = layout.preview(spec, facts, seen)
-    meant = targeted.wanted(spec, facts, seen)
+    closed = gates.closed(spec, facts, strategy)
+    meant = None if closed else targeted.wanted(spec, facts, seen)
     facts = facts.model_copy(
         update={
             "preview": preview or (facts.preview if seen.preview else None),
@@ -58,6 +59,8 @@ def decide(
             "demand": demand.held(spec, facts, now),
         }
     )
+    asks = gates.gating(replace(situation, status=facts))
+    facts = facts.model_copy(update={"gating": gates.still_asked(asks, facts, seen)})
     entry = keep(record, situation, outcome, rule, facts)
     if entry:
         facts = facts.model_copy(update={"decisions": entry.number})
@@ -74,8 +77,9 @@ def decide(
         freeze=layout.freeze(facts),
         split=layout.split(spec, facts, seen, strategy),
         preview=preview,
-        mirror=layout.mirror(spec, facts, seen, strategy),
+        mirror=None if closed else layout.mirror(spec, facts, seen, strategy),
         targeted=meant,
+        gating=asks,
         kept=kept,
         outage=layout.outage(facts, seen),
         forget=forgotten,
@@ -86,6 +90,7 @@ def decide(
             outcome.requeue_after,
             demand.left(facts, seen, now),
             RETRY_SECONDS if write_back else outcome.requeue_after,
+            READY_SECONDS if facts.gating and not asks else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
             READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,
         ),

@@ -10,6 +10,7 @@ from sluice.api.record import Evidence
 from sluice.api.status import Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
 from sluice.core.evidence import DISAGREEMENT, Judgement
+from sluice.core.gates import at_gates, undecided
 from sluice.core.words import counts, unreachable
 
 if TYPE_CHECKING:
@@ -180,9 +181,15 @@ def _nothing_to_compare(evidence: Evidence, weight: int) -> str | None:
 def inconclusive(situation: Situation) -> str:
     """Say why nothing was proven, and what a person can do."""
     name = situation.rollout.revision.name if situation.rollout else ""
+    if gates := at_gates(situation):
+        why = f"held: {undecided(situation, gates).rstrip('.')}"
+    else:
+        why = (
+            f"neither harm nor safety proven within {situation.spec.progress_deadline_seconds} s; held. "
+            f"{_capital(waiting_for_evidence(situation))}"
+        )
     return (
-        f"neither harm nor safety proven within {situation.spec.progress_deadline_seconds} s; held. "
-        f"{_capital(waiting_for_evidence(situation))}. Annotate with sluice.dev/promote={name} to go on, "
+        f"{why}. Annotate with sluice.dev/promote={name} to go on, "
         f"sluice.dev/retry={name} for another try, sluice.dev/abort={name} to roll back"
     )
 

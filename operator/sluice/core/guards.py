@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sluice.api.outcomes import GateOutcome
 from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
 from sluice.core import findings, targeted, words
 from sluice.core.actions import answer
+from sluice.core.gates import anew, answers, at_gates, results, told, unanswered
 from sluice.core.moves import (
     at_step,
     begin,
@@ -182,9 +184,29 @@ def steps_changed(situation: Situation) -> Outcome | None:
         or rollout.steps == situation.strategy.begun(situation.spec, rollout.step_index)
     ):
         return None
-    facts = _with(situation.status, at_step(situation, rollout, 0))
+    again = anew(rollout) if situation.spec.gates or rollout.gates else rollout
+    facts = _with(situation.status, at_step(situation, again, 0))
     event = normal("StepsChanged", f"the steps were changed: {words.version(rollout.revision)} begins them again")
     return Outcome(facts, "StepsChanged", event.message, Verdict.RUNNING, (event,), requeue_after=0)
+
+
+def gate_answered(situation: Situation) -> Outcome | None:
+    """What a gate has answered is kept: nobody asks it again, whoever dies."""
+    rollout, result = situation.rollout, next(answers(situation), None)
+    if rollout is None or result is None:
+        return None
+    facts = _with(situation.status, rollout.model_copy(update={"gates": (*rollout.gates, result)}))
+    tell = normal if result.outcome is GateOutcome.PASSED else warning
+    event = tell(f"Gate{result.outcome}", told(result))
+    return Outcome(facts, "GateAnswered", event.message, Verdict.RUNNING, (event,), requeue_after=0)
+
+
+def gate_failed(situation: Situation) -> Outcome | None:
+    """A candidate that a gate turns down is rolled back, also while it is paused or held."""
+    rollout = situation.rollout
+    if rollout is None or at_gates(situation) is None or not (failed := results(rollout, GateOutcome.FAILED)):
+        return None
+    return _roll_back(situation, rollout, "GateFailed", "; ".join(told(result) for result in failed))
 
 
 def paused(situation: Situation) -> Outcome | None:
@@ -234,7 +256,9 @@ def deadline_passed(situation: Situation) -> Outcome | None:
         message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
         return _roll_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
-    if stage and stage.proves and not (judgement and judgement.passed):
+    if stage and stage.gates and not unanswered(rollout, stage.gates):
+        return None
+    if stage and (stage.gates or (stage.proves and not (judgement and judgement.passed))):
         return inconclusive(situation, rollout)
     return None
 
@@ -251,6 +275,8 @@ GUARDS: tuple[Guard, ...] = (
     newer_wanted,
     capacity_lost,
     steps_changed,
+    gate_answered,
+    gate_failed,
     paused,
     held_inconclusive,
     deadline_passed,

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
-from sluice.core import targeted
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish, Mirroring
 from sluice.core.strategies.base import Strategy
@@ -87,7 +86,7 @@ def scale(
     for entry in facts.retired:
         name = entry.revision.name
         state = seen.revision(name)
-        if now < entry.scale_down_at or _has_traffic(seen, name):
+        if now < entry.scale_down_at or seen.may_reach(name):
             pods[name] = state.replicas
         else:
             pods[name] = 0
@@ -105,7 +104,7 @@ def forget(
     too_old = done[: max(0, len(done) - spec.revision_history_limit)]
     known = live | {entry.revision.name for entry in facts.retired}
     gone = {*too_old, *(name for name, state in seen.revisions.items() if state.deployed and name not in known)} - live
-    return tuple(sorted(name for name in gone if not _has_traffic(seen, name)))
+    return tuple(sorted(name for name in gone if not seen.may_reach(name)))
 
 
 def without(facts: ModelDeploymentStatus, forgotten: tuple[str, ...]) -> ModelDeploymentStatus:
@@ -128,10 +127,3 @@ def write_back(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus) -> Alias
 def freeze(facts: ModelDeploymentStatus) -> tuple[Revision, ...]:
     """Return the revisions that must have a pod template."""
     return tuple(revision for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision)
-
-
-def _has_traffic(seen: Observation, name: str) -> bool:
-    """Whether requests may come: until all proxies know the route as it stands, an older one may be live."""
-    if targeted.has_requests(seen, name):
-        return True
-    return seen.route is not None and (seen.route.weights.get(name, 0) > 0 or not seen.route.settled)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the command-line plugin reads pods with this, and needs no pydantic
     from sluice.api.status import Pairs
 
+from sluice.api.outcomes import GateOutcome
+
 
 @dataclass(frozen=True)
 class ResolvedModel:
@@ -151,6 +153,19 @@ class WriteBack:
 
 
 @dataclass(frozen=True)
+class GateState:
+    """A gate that is being asked, or was answered; `round` is what it was asked for, as in a plan.
+
+    `outcome` is None until it is answered; `message` is what it said, or what it waits for.
+    """
+
+    round: str
+    name: str
+    outcome: GateOutcome | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class Observation:
     """All of it, at one moment; `preview` is the route to a candidate without traffic.
 
@@ -174,9 +189,17 @@ class Observation:
     wish: Wish | None = None
     paused_by: str | None = None
     write_back: WriteBack | None = None
+    gates: tuple[GateState, ...] = ()
     name: str = ""
     uid: str = ""
 
     def revision(self, name: str) -> RevisionState:
         """Return the state of a revision; one of which nothing exists has no pods."""
         return self.revisions.get(name, RevisionState(name))
+
+    def may_reach(self, name: str) -> bool:
+        """Whether requests, or copies, may come to a revision: by the routes, or older ones that proxies still have."""
+        general, beside = self.route, self.targeted
+        if beside and (name in beside.weights or (name in beside.parked and not beside.settled)):
+            return True
+        return general is not None and (general.weights.get(name, 0) > 0 or not general.settled)

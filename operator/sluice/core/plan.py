@@ -61,6 +61,23 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Gating:
+    """Gates of a rollout that should be asked, unless they are.
+
+    Attributes:
+        round: what tells these questions from those of another rollout, or of another try.
+        asked: names of the gates without an answer; empty while nothing may begin.
+        candidate: who is asked about.
+        stable: who serves meanwhile.
+    """
+
+    round: str
+    asked: tuple[str, ...]
+    candidate: Revision
+    stable: Revision
+
+
+@dataclass(frozen=True)
 class Plan:
     """The state of the world that should be, and when to look again.
 
@@ -74,6 +91,7 @@ class Plan:
         preview: the revision that the preview route leads to; None: there must be no such route.
         mirror: who gets copies of the requests; None: nobody.
         targeted: the revision that requests that match are meant for; None: nobody.
+        gating: the gates to be asked; None: nobody must be asked any more.
         kept: revisions that stay parked in the route, to get all traffic back in one write.
         outage: nobody answers whom the route leads to, so that it may change without regard to them.
         forget: revisions whose objects can go.
@@ -92,6 +110,7 @@ class Plan:
     preview: str | None = None
     mirror: Mirroring | None = None
     targeted: str | None = None
+    gating: Gating | None = None
     kept: frozenset[str] = frozenset()
     outage: bool = False
     forget: tuple[str, ...] = ()

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sluice.api.gates import Gates
 from sluice.api.strategy import Mirror, Pause, StepAnalysis, Verify
 
 
 @dataclass(frozen=True)
 class Stage:
-    """With none of `pause`, `analysis`, `verify` and `mirror` the stage is done when pods and traffic are as it wants.
+    """Without anything to wait for the stage is done when pods and traffic are as it wants them.
 
     Attributes:
         title: for people.
         weight: percent of the traffic for the candidate.
         pods: ready pods that the candidate needs.
+        pause, analysis, verify, gates: what it waits for, at most one of them, or of them and `mirror`.
         previewed: whether it has to be reached at its preview address.
         mirror: the copies of requests that it gets, and what they have to prove; while pausing only what they may not.
         targeted: whether requests that match have to reach it.
@@ -30,6 +32,7 @@ class Stage:
     previewed: bool = False
     mirror: Mirror | None = None
     targeted: bool = False
+    gates: Gates | None = None
 
     @property
     def proves(self) -> bool:
@@ -43,5 +46,5 @@ class Stage:
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for time, a proof or a person, so that a person may end it."""
-        return self.pause is not None or self.proves
+        """Whether it waits for time, a proof, an answer or a person, so that a person may end it."""
+        return self.pause is not None or self.gates is not None or self.proves

@@ -39,14 +39,6 @@ def asked_for(spec: ModelDeploymentSpec) -> Canary | None:
     return canary if canary and canary.match else None
 
 
-def has_requests(seen: Observation, revision: str) -> bool:
-    """Whether requests may come by the route as it stands, or by an older one that some proxies still have."""
-    route = seen.targeted
-    if route is None:
-        return False
-    return revision in route.weights or (revision in route.parked and not route.settled)
-
-
 def unsettled(wanted: str | None, seen: Observation) -> bool:
     """Whether the route waits for the proxies; a gateway that has not answered yet wakes us when it does."""
     route = seen.targeted

@@ -38,6 +38,7 @@ EVENTS = Resource("v1", "Event", "events")
 ROUTES = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+JOBS = Resource("batch/v1", "Job", "jobs")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 GATEWAYS = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 

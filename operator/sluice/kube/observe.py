@@ -9,13 +9,14 @@ from typing import Any, get_args
 
 from sluice.api.spec import Approval, ModelDeploymentSpec
 from sluice.api.traffic import Traffic
-from sluice.core.observation import Pod, RevisionState, RouteState, Severity, Trouble, Wish
+from sluice.core.observation import GateState, Pod, RevisionState, RouteState, Severity, Trouble, Wish
 from sluice.kube.api import (
     AUTOSCALERS,
     BUDGETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     GATEWAYS,
+    JOBS,
     PODS,
     ROUTES,
     SERVICES,
@@ -23,6 +24,7 @@ from sluice.kube.api import (
     Manifest,
 )
 from sluice.kube.errors import ForbiddenError
+from sluice.kube.jobs import read_gates
 from sluice.kube.ownership import writer
 from sluice.kube.pods import read_pod
 from sluice.resources.autoscaler import is_autoscaled, trouble
@@ -40,13 +42,14 @@ class World:
     preview: RouteState | None
     targeted: RouteState | None
     gateway_problem: str | None
+    gates: tuple[GateState, ...]
     objects: Mapping[tuple[str, str], Manifest]
     autoscaling_problem: str | None = None
 
 
 async def observe(
     api: KubeApi, namespace: str, name: str, spec: ModelDeploymentSpec, *, is_new: bool = False,
-    further_routes: tuple[str, ...] = (),
+    further_routes: tuple[str, ...] = (), gating: bool = False,
 ) -> World:  # fmt: skip
     """Read the live state of everything a ModelDeployment owns or depends on.
 
@@ -60,20 +63,23 @@ async def observe(
         spec: of the ModelDeployment.
         is_new: it has no status.
         further_routes: names of those that its status says are there, or were, beside the general one.
+        gating: its status says that gates are, or were, being asked.
     """
     if is_new:
-        return World({}, None, None, None, await gateway_problem(api, namespace, spec.traffic), {})
+        return World({}, None, None, None, await gateway_problem(api, namespace, spec.traffic), (), {})
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
-    deployments, services, (pods, slices), routes, problem = await asyncio.gather(
+    deployments, services, (pods, slices), routes, jobs, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
         api.list(SERVICES, namespace, mine),
         read_pods(api, namespace, mine),
         read_routes(api, namespace, (name, *further_routes)),
+        api.list(JOBS, namespace, mine) if gating else _nothing(),
         gateway_problem(api, namespace, spec.traffic),
     )
     objects = {("Deployment", d["metadata"]["name"]): d for d in deployments}
     objects |= {("Service", s["metadata"]["name"]): s for s in services}
     objects |= {("HTTPRoute", found["metadata"]["name"]): found for found in routes.values()}
+    objects |= {("Job", job["metadata"]["name"]): job for job in jobs}
     autoscalers, budgets = await read_companions(api, namespace, mine, spec, deployments)
     objects |= {(AUTOSCALERS.kind, found["metadata"]["name"]): found for found in autoscalers}
     objects |= {(BUDGETS.kind, found["metadata"]["name"]): found for found in budgets}
@@ -84,6 +90,7 @@ async def observe(
         preview=gateway_api.read(preview) if preview else None,
         targeted=targeted.read(meant) if meant else None,
         gateway_problem=problem,
+        gates=read_gates(jobs, pods),
         objects=objects,
         autoscaling_problem=next(filter(None, map(trouble, autoscalers)), None),
     )
@@ -106,6 +113,10 @@ async def read_pods(api: KubeApi, namespace: str, labels: str) -> tuple[list[Man
     """Return pods, and the endpoints of Services; without pods there are none worth asking for."""
     pods = await api.list(PODS, namespace, labels)
     return pods, await api.list(ENDPOINT_SLICES, namespace, labels) if pods else []
+
+
+async def _nothing() -> list[Manifest]:
+    return []
 
 
 async def read_routes(api: KubeApi, namespace: str, names: Iterable[str]) -> dict[str, Manifest]:

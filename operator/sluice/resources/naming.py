@@ -15,7 +15,9 @@ FIELD_MANAGER = "sluice"
 
 LABEL_MODEL_DEPLOYMENT = f"{GROUP}/model-deployment"
 LABEL_REVISION = f"{GROUP}/revision"
+LABEL_GATE = f"{GROUP}/gate"
 
+ANNOTATION_ROUND = f"{GROUP}/gate-round"
 ANNOTATION_MODEL = f"{GROUP}/model"
 ANNOTATION_DIGEST = f"{GROUP}/digest"
 ANNOTATION_AUTOSCALED = f"{GROUP}/autoscaled"

@@ -31,6 +31,17 @@ SECURITY: Manifest = {
     "runAsNonRoot": True,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+POD_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+VOLUMES: list[Manifest] = [
+    {"name": "model", "emptyDir": {"sizeLimit": MODEL_SIZE_LIMIT}},
+    {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": TMP_SIZE_LIMIT}},
+]
 
 
 def pod_template(
@@ -51,13 +62,7 @@ def pod_template(
             **({"serviceAccountName": server.service_account_name} if server.service_account_name else {}),
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": TERMINATION_SECONDS,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": POD_SECURITY,
             "topologySpreadConstraints": [
                 {
                     "maxSkew": 1,
@@ -67,28 +72,28 @@ def pod_template(
                 }
                 for place in SPREAD_OVER
             ],
-            "initContainers": [_fetch(revision, server, tracking_uri)],
+            "initContainers": [fetch(revision, server, tracking_uri)],
             "containers": [_serve(revision, server, collector_url)],
-            "volumes": [
-                {"name": "model", "emptyDir": {"sizeLimit": MODEL_SIZE_LIMIT}},
-                {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": TMP_SIZE_LIMIT}},
-            ],
+            "volumes": VOLUMES,
         },
     }
 
 
-def _fetch(revision: Revision, server: Server, tracking_uri: str) -> Manifest:
+def fetch(
+    revision: Revision, server: Server, tracking_uri: str, *, name: str = "fetch-model", directory: str = MODEL_DIR
+) -> Manifest:
+    """Return the init container that brings the files of a revision's model into a directory, and verifies them."""
     # The same resources as the server: a pod is charged the larger of the two, so it costs nothing.
     return {
-        "name": "fetch-model",
+        "name": name,
         "image": revision.image,
         "command": ["python", "-m", "sluice_server.fetch"],
-        "env": _env(
+        "env": env(
             MLFLOW_TRACKING_URI=tracking_uri,
             SLUICE_MODEL_NAME=revision.model_name,
             SLUICE_MODEL_VERSION=revision.model_version,
             SLUICE_MODEL_DIGEST=revision.digest,
-            SLUICE_MODEL_DIR=MODEL_DIR,
+            SLUICE_MODEL_DIR=directory,
             HOME=TMP_DIR,
             **({"SLUICE_MODEL_URI": revision.source} if revision.source else {}),
         ),
@@ -96,7 +101,7 @@ def _fetch(revision: Revision, server: Server, tracking_uri: str) -> Manifest:
         "resources": server.resources.to_kubernetes(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": SECURITY,
-        "volumeMounts": _mounts(read_only_model=False),
+        "volumeMounts": mounts(read_only_model=False),
     }
 
 
@@ -105,7 +110,7 @@ def _serve(revision: Revision, server: Server, collector_url: str) -> Manifest:
         "name": "server",
         "image": revision.image,
         "command": ["python", "-m", "sluice_server"],
-        "env": _env(
+        "env": env(
             SLUICE_MODEL_DIR=MODEL_DIR,
             SLUICE_MODEL_NAME=revision.model_name,
             SLUICE_MODEL_VERSION=revision.model_version,
@@ -130,16 +135,18 @@ def _serve(revision: Revision, server: Server, collector_url: str) -> Manifest:
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": SECURITY,
-        "volumeMounts": _mounts(read_only_model=True),
+        "volumeMounts": mounts(read_only_model=True),
     }
 
 
-def _env(**variables: str) -> list[Manifest]:
+def env(**variables: str) -> list[Manifest]:
+    """Return environment variables that mean what they say."""
     # Kubernetes replaces $(NAME) in values; $$ is a $ to it, and a model's name is never a program.
     return [{"name": name, "value": value.replace("$", "$$")} for name, value in variables.items()]
 
 
-def _mounts(*, read_only_model: bool) -> list[Manifest]:
+def mounts(*, read_only_model: bool) -> list[Manifest]:
+    """Return where a container finds the model and may write."""
     return [
         {"name": "model", "mountPath": MODEL_DIR, "readOnly": read_only_model},
         {"name": "tmp", "mountPath": TMP_DIR},

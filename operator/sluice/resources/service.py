@@ -28,3 +28,8 @@ def service(*, name: str, namespace: str, revision_name: str, owner: Manifest) -
             ],
         },
     }
+
+
+def url(*, name: str, namespace: str, revision_name: str) -> str:
+    """Return where a revision is reached inside the cluster, past the gateway."""
+    return f"http://{object_name(name, revision_name)}.{namespace}.svc"

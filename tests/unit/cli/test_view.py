@@ -8,6 +8,7 @@ import re
 import pytest
 from rich.console import Console
 from sluice.api.spec import parse_spec
+from sluice.cli.advice import advise
 from sluice.cli.kubectl import Object
 from sluice.cli.render import screen, table
 from sluice.cli.steps import steps_of, title
@@ -108,10 +109,11 @@ def test_a_limit_is_shown_in_the_place_of_margins() -> None:
     assert evidence.metrics == ("errors (at most 0.02)",)
 
 
+@pytest.mark.parametrize("gates", [{}, {"gates": {"signature": {}}}], ids=["without gates", "with gates"])
 @pytest.mark.parametrize("wants", [{}, {"pause": {}}, {"preview": {"pathPrefix": "/new"}}, PREVIEWED])
-def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object) -> None:
+def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object, gates: Object) -> None:
     """The plugin reads what is stored and needs nothing of the operator; so the two have to agree."""
-    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"blueGreen": wants}}
+    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"blueGreen": wants}} | gates
     stages = BlueGreenStrategy().stages(parse_spec(spec))
     assert [next(iter(step)) for step in steps_of(spec)] == [stage.title for stage in stages]
 
@@ -137,6 +139,14 @@ def test_where_requests_are_copied_pairs_are_shown() -> None:
     out = io.StringIO()
     Console(file=out, width=100, no_color=True).print(screen(view, ()))
     assert re.search(r"answered by both +300 +12 +1 +0", out.getvalue())
+
+
+def test_the_gates_of_a_canary_come_first() -> None:
+    raw = model_deployment(rollout=rollout() | {"stepIndex": 0})
+    raw["spec"] |= {"gates": {"signature": {}}, "strategy": {"canary": {"steps": [{"setWeight": 10}]}}}
+    view = build(raw, (), NOW)
+    assert [step.text.partition(" (")[0].strip() for step in view.steps] == ["▶ gates", "setWeight 10", "promote"]
+    assert any("promote" in one.command and "skip this step (gates)" in one.why for one in advise(view, raw))
 
 
 def test_no_evidence_is_shown_where_nothing_is_compared() -> None:

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 from sluice.api.status import ModelDeploymentStatus
 from sluice.controller.apply import Applier
+from sluice.controller.gates import Gates
 from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.core.plan import Event
-from sluice.kube.api import Manifest, Resource
+from sluice.kube.api import KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, NotFoundError, RefusedError, UnavailableError
 
 from tests.simulation.controller import SimulatedApi
+from tests.simulation.gates import SimulatedHooks
 from tests.simulation.invariants import Invariants, weights
 from tests.simulation.simulation import installed
 from tests.simulation.world import NAME, NAMESPACE, World
@@ -71,7 +73,9 @@ class Bench:
         records = Records(self.api)
         reconcile = Reconciler(
             api=self.api, registry=Resolver(self.world), scrape=scrape, compare=nothing_joined, records=records,
-            applier=Applier(self.api, "http://mlflow", records, nobody_sets, self.observer, self.notice),
+            applier=Applier(
+                self.api, "http://mlflow", records, nobody_sets, gates(self.api, self.world), self.observer, self.notice
+            ),
             server_image="server:1", clock=lambda: self.world.now,
         )  # fmt: skip
         return await reconcile(NAMESPACE, NAME, self.memory)
@@ -150,7 +154,7 @@ async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
     upgraded = Reconciler(
         api=bench.api, registry=Resolver(bench.world), scrape=no_counts, compare=nothing_joined,
         server_image="server:2",
-        applier=Applier(bench.api, "http://another", Records(bench.api), nobody_sets),
+        applier=Applier(bench.api, "http://another", Records(bench.api), nobody_sets, gates(bench.api, bench.world)),
         records=Records(bench.api), clock=lambda: bench.world.now,
     )  # fmt: skip
     await upgraded(NAMESPACE, NAME, Memory())
@@ -165,6 +169,10 @@ async def test_a_template_that_a_newer_operator_would_render_otherwise_starts_no
     bench.memory = Memory()
     await bench.look()
     assert bench.world.store.of_kind("Deployment") == before
+
+
+def gates(api: KubeApi, world: World) -> Gates:
+    return Gates(api, "http://mlflow", SimulatedHooks(world))
 
 
 async def nobody_sets(model: str, alias: str, version: str) -> Unresolved | None:

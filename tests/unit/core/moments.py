@@ -12,6 +12,7 @@ from sluice.api.status import ModelDeploymentStatus, Pairs, Rejected, Retired, R
 from sluice.core.decide import choose, decide
 from sluice.core.observation import (
     Counters,
+    GateState,
     Observation,
     Pod,
     ResolvedModel,
@@ -88,6 +89,7 @@ class Moment:
     preview: RouteState | None = None
     pairs: Pairs | Silent | None = None
     targeted: RouteState | None = None
+    gates: tuple[GateState, ...] = ()
     now: datetime = NOW
 
     def serving(self, version: str, ready: int = 4) -> Moment:
@@ -168,8 +170,8 @@ class Moment:
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
             preview=self.preview, targeted=self.targeted, gateway_problem=self.gateway_problem, scrape=self.scrape,
-            pairs=self.pairs,
-            wish=self.wish, write_back=self.write_back, name="penguins", uid="abc",
+            pairs=self.pairs, wish=self.wish, write_back=self.write_back, gates=self.gates, name="penguins",
+            uid="abc",
         )  # fmt: skip
 
     @property

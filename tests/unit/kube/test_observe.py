@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sluice.api.spec import parse_spec
-from sluice.core.observation import Severity, Wish
+from sluice.core.observation import GateState, Severity, Wish
 from sluice.kube.api import GATEWAYS, Manifest, Resource
 from sluice.kube.errors import ForbiddenError
 from sluice.kube.observe import observe, read_revisions, read_wish
@@ -128,3 +128,14 @@ async def test_what_is_new_owns_nothing_and_only_its_gateway_is_asked_for() -> N
     api = SimulatedApi(world, Invariants())
     found = await observe(api, NAMESPACE, NAME, parse_spec(SPEC), is_new=True)
     assert (found.revisions, found.route, found.gateway_problem, found.objects) == ({}, None, None, {})
+
+
+async def test_jobs_are_looked_for_only_while_somebody_is_asked(world: World) -> None:
+    mine = {"sluice.dev/model-deployment": NAME, "sluice.dev/gate": "smoke"}
+    meta = {"name": "a-job", "namespace": NAMESPACE, "labels": mine, "annotations": {"sluice.dev/gate-round": "r-0"}}
+    world.store.create({"kind": "Job", "metadata": meta, "spec": {}})
+    api = SimulatedApi(world, Invariants())
+    seen = await observe(api, NAMESPACE, NAME, parse_spec(SPEC), gating=True)
+    assert seen.gates == (GateState("r-0", "smoke", None, "its Job starts"),)
+    assert ("Job", "a-job") in seen.objects
+    assert (await observe(api, NAMESPACE, NAME, parse_spec(SPEC))).gates == ()

@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.scoring_server import invocations
+from sluice_server.checks.golden import read
+from sluice_server.checks.scores import accuracy
 from sluice_server.digest import digest, digest_directory
 from sluice_training.data import FEATURES, request_rows
 from sluice_training.errors import UserError
@@ -163,3 +166,17 @@ def _invoke(folder: Path, body: str) -> tuple[int, str]:
     model = mlflow.pyfunc.load_model(str(folder))
     result = invocations(body, "application/json", model, model.metadata.get_input_schema())
     return int(result.status), str(result.response)
+
+
+@pytest.mark.parametrize("kind", ["first", "better"])
+def test_a_version_brings_the_rows_it_was_judged_by(
+    kind: str, folders: dict[str, Path], demo: dict[str, Trained]
+) -> None:
+    rows = read(folders[kind], kind)
+    assert rows.columns == FEATURES
+    assert len(rows.labels) == demo[kind].evaluation.whole.rows
+    table = pd.DataFrame(list(rows.data), columns=list(rows.columns))
+    said = list(mlflow.pyfunc.load_model(str(folders[kind])).predict(table.astype({"year": "int64"})))
+    scores = demo[kind].evaluation.whole.scores
+    assert scores
+    assert accuracy(said, rows.labels).value == pytest.approx(scores.accuracy)

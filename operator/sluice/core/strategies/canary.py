@@ -11,6 +11,7 @@ from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.strategy import Mirror, Step
 from sluice.core.replicas import needed
 from sluice.core.stage import Stage
+from sluice.core.strategies.gating import GATES, gates_stage
 from sluice.core.strategies.stepped import SteppedStrategy
 from sluice.core.targeted import asked_for
 
@@ -19,10 +20,10 @@ Asked = tuple[dict[str, Any], Stage]
 
 
 class CanaryStrategy(SteppedStrategy):
-    """Steps of mirror, setWeight, pause and analysis; after the last one the candidate becomes stable."""
+    """Gates, and steps of mirror, setWeight, pause and analysis; after the last one the candidate becomes stable."""
 
     def stages(self, spec: ModelDeploymentSpec) -> tuple[Stage, ...]:
-        """Return a stage for each step; who is targeted first, and pods before they get copies."""
+        """Return a stage for each step; gates first, then who is targeted, and pods before they get copies."""
         return tuple(stage for _, stage in _asked(spec))
 
     def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
@@ -56,6 +57,8 @@ def mirror_stages(wants: Mirror, replicas: int) -> Iterator[Asked]:
 
 
 def _asked(spec: ModelDeploymentSpec) -> Iterator[Asked]:
+    if spec.gates:
+        yield {GATES: spec.gates.to_kubernetes()}, gates_stage(spec.gates, 1)
     if asked_for(spec):
         yield {"match": {}}, Stage("match", 0, needed(spec.desired_replicas, 0), targeted=True)
     yield from canary_stages(spec.strategy.steps, spec.desired_replicas)

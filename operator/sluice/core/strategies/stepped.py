@@ -16,6 +16,7 @@ from sluice.core.observation import Observation
 from sluice.core.replicas import covered, needed
 from sluice.core.situation import Outcome, Situation
 from sluice.core.stage import Stage
+from sluice.core.strategies.gating import pass_gates
 from sluice.core.strategies.shifting import rollout_of, shift
 from sluice.core.timing import ANALYSIS_SECONDS, READY_SECONDS
 
@@ -75,8 +76,11 @@ class SteppedStrategy(ABC):
             # Move the stable pointer once the candidate takes all traffic; no pod is touched by that.
             return _reach(situation, rollout, self._stage(situation.spec, rollout)) or promoted(situation, rollout)
         # A weight that was lowered for want of ready pods comes back before the stage goes on.
-        if (not stage.waits or rollout.weight != stage.weight) and (outcome := _reach(situation, rollout, stage)):
+        settled = stage.waits and not stage.gates and rollout.weight == stage.weight
+        if not settled and (outcome := _reach(situation, rollout, stage)):
             return outcome
+        if stage.gates is not None:
+            return pass_gates(situation, rollout, stage.gates)
         if stage.pause is not None:
             return _pause(situation, rollout, stage.pause)
         return _prove(situation, rollout) if stage.proves else advance(situation, rollout, words.reached(situation))
