@@ -31,7 +31,7 @@ BATCH: Final = 200
 PAUSE_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 2.0
-# Later there is no partner to wait for; and after ten minutes the collector would not know that it has an answer already.
+# Later there is no partner to wait for; and after ten minutes the collector would not know that it has an answer.
 PATIENCE_SECONDS: Final = 60.0
 
 log = logging.getLogger(__name__)
