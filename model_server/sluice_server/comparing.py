@@ -31,6 +31,8 @@ BATCH: Final = 200
 PAUSE_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 2.0
+# Later there is no partner to wait for; and after ten minutes the collector would not know that it has an answer.
+PATIENCE_SECONDS: Final = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,11 @@ class Sender:
         pool = urllib3.PoolManager(maxsize=1, retries=False, timeout=TIMEOUT_SECONDS)
         while True:
             batch = list(self._batch())
+            until = time.monotonic() + PATIENCE_SECONDS
             while not self._sent(pool, batch):
+                if time.monotonic() > until:
+                    _told.labels("dropped").inc(len(batch))
+                    break
                 time.sleep(RETRY_SECONDS)
             time.sleep(PAUSE_SECONDS)
 

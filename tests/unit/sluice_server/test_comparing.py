@@ -204,6 +204,21 @@ def test_answers_wait_for_a_collector_that_fails_and_none_is_lost(
     assert {told["request"] for told in collector.told} == {"r0", "r1", "r2"}
 
 
+def test_a_batch_that_nobody_takes_for_too_long_makes_room(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sluice_server.comparing.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("sluice_server.comparing.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("sluice_server.comparing.PAUSE_SECONDS", 0.0)
+    collector.statuses = [503]
+    sender = Sender(collector.url)
+    sender.offer(answer(1))
+    until(lambda: collector.calls == 1)
+    sender.offer(answer(2))
+    until(lambda: collector.told)
+    assert [told["request"] for told in collector.told] == ["r2"]
+
+
 def test_what_does_not_fit_is_dropped_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sluice_server.comparing.RETRY_SECONDS", 60)
     sender = Sender(f"http://127.0.0.1:{free_port()}", capacity=10)
