@@ -89,7 +89,7 @@ HOOK_URL = "this is not an address to post to: write for example https://ci.exam
 HOOK_TIMEOUT = "one attempt takes at least 1s and at most 60s: write for example timeout: 10s"
 URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
 ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
-ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
+ONE_STEP = "a step is exactly one of setWeight, pause, analysis and mirror"
 RISE = "the weights of the steps must rise: order the setWeight steps"
 MARGINS = "at most 10 analysis steps can have margins of their own: remove the margins"
 FIRST = "the first step must be a setWeight or a mirror: without traffic"
@@ -399,6 +399,13 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     ),
     "gates of blueGreen": changed(
         strategy={"blueGreen": {}}, gates={"signature": {}, "hooks": [{"name": "a", "job": JOB}]}
+    ),
+    "gates of a shadow": changed(strategy={"shadow": {"then": "Hold"}}, gates={"signature": {}}),
+    "gates before early adopters": changed(
+        strategy={"canary": {"match": [header("x-group")]}}, gates={"signature": {}}
+    ),
+    "gates before copies": changed(
+        strategy={"canary": {"steps": [{"mirror": {}}, {"setWeight": 10}]}}, gates={"signature": {}}
     ),
     "paused": changed(paused=True),
     "errors and latency": metrics({"name": "errors", "errorRate": {}}, {"name": "latency", "latency": {}}),

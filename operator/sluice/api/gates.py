@@ -170,3 +170,13 @@ class Gates(ApiModel):
     def hook(self, name: str) -> Hook | None:
         """Return a hook by its name; None for a built-in gate."""
         return next((hook for hook in self.hooks if hook.name == name), None)
+
+
+# What gates ask of the rest of the spec.
+SPEC_RULES = (
+    cel(
+        "!has(self.gates) || !has(self.strategy.recreate)",
+        "a recreate runs no version beside the one that serves, so nothing can be asked before its first request: "
+        "remove gates, or use canary, blueGreen or shadow",
+    ),
+)

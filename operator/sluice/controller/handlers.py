@@ -10,7 +10,7 @@ from typing import Any
 import kopf
 
 from sluice.api.base import GROUP, PLURAL, VERSION
-from sluice.api.spec import reference
+from sluice.api.model import reference
 from sluice.controller.daemon import Daemon
 from sluice.controller.echoes import Echoes
 from sluice.controller.wakeups import Key, Wakeups

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sluice.api.outcomes import GateOutcome
 from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
 from sluice.core import findings, targeted, words
 from sluice.core.actions import answer
-from sluice.core.gates import anew, answers, at_gates, results, told, unanswered
+from sluice.core.gate_guards import gate_answered, gate_failed
+from sluice.core.gates import anew, unanswered
 from sluice.core.moves import (
     at_step,
     begin,
@@ -14,7 +14,7 @@ from sluice.core.moves import (
     inconclusive,
     normal,
     promoted,
-    reject,
+    rolled_back,
     warning,
     with_weight,
 )
@@ -87,7 +87,7 @@ def candidate_unhealthy(situation: Situation) -> Outcome | None:
     trouble = words.trouble_of(situation.candidate, Severity.FATAL) if rollout else None
     if rollout is None or trouble is None:
         return None
-    return _roll_back(situation, rollout, trouble.reason, trouble.message)
+    return rolled_back(situation, rollout, trouble.reason, trouble.message)
 
 
 def harm_proven(situation: Situation) -> Outcome | None:
@@ -95,7 +95,7 @@ def harm_proven(situation: Situation) -> Outcome | None:
     rollout, judgement = situation.rollout, situation.judgement
     if rollout is None or judgement is None or not judgement.harmful:
         return None
-    return _roll_back(situation, rollout, "HarmProven", findings.harm(situation, judgement))
+    return rolled_back(situation, rollout, "HarmProven", findings.harm(situation, judgement))
 
 
 def targeted_harm_proven(situation: Situation) -> Outcome | None:
@@ -103,7 +103,7 @@ def targeted_harm_proven(situation: Situation) -> Outcome | None:
     rollout, message = situation.rollout, targeted.harm(situation)
     if rollout is None or message is None:
         return None
-    return _roll_back(situation, rollout, "HarmProven", message)
+    return rolled_back(situation, rollout, "HarmProven", message)
 
 
 def newer_wanted(situation: Situation) -> Outcome | None:
@@ -190,25 +190,6 @@ def steps_changed(situation: Situation) -> Outcome | None:
     return Outcome(facts, "StepsChanged", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
-def gate_answered(situation: Situation) -> Outcome | None:
-    """What a gate has answered is kept: nobody asks it again, whoever dies."""
-    rollout, result = situation.rollout, next(answers(situation), None)
-    if rollout is None or result is None:
-        return None
-    facts = _with(situation.status, rollout.model_copy(update={"gates": (*rollout.gates, result)}))
-    tell = normal if result.outcome is GateOutcome.PASSED else warning
-    event = tell(f"Gate{result.outcome}", told(result))
-    return Outcome(facts, "GateAnswered", event.message, Verdict.RUNNING, (event,), requeue_after=0)
-
-
-def gate_failed(situation: Situation) -> Outcome | None:
-    """A candidate that a gate turns down is rolled back, also while it is paused or held."""
-    rollout = situation.rollout
-    if rollout is None or at_gates(situation) is None or not (failed := results(rollout, GateOutcome.FAILED)):
-        return None
-    return _roll_back(situation, rollout, "GateFailed", "; ".join(told(result) for result in failed))
-
-
 def paused(situation: Situation) -> Outcome | None:
     """A pause stops forward motion, and the step's clock with it; so does a scale of zero, which proves nothing.
 
@@ -254,7 +235,7 @@ def deadline_passed(situation: Situation) -> Outcome | None:
         if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
             return None  # pods that were there and are being replaced have the same time again
         message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
-        return _roll_back(situation, rollout, "ProgressDeadlineExceeded", message)
+        return rolled_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
     if stage and stage.gates and not unanswered(rollout, stage.gates):
         return None
@@ -288,14 +269,6 @@ def _superseded(situation: Situation, rollout: Rollout, wanted: Revision) -> Out
     event = normal("Superseded", f"{words.version(rollout.revision)} is no longer wanted: {words.version(wanted)} is")
     facts = give_up(situation.status, situation.now)
     return Outcome(facts, "Superseded", event.message, events=(event,), requeue_after=0)
-
-
-def _roll_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:
-    facts = reject(situation.status, reason, message, situation.now)
-    event = warning(
-        "RolledBack", f"{words.version(rollout.revision)} rolled back from {rollout.weight} %: {reason}: {message}"
-    )
-    return Outcome(facts, "RolledBack", event.message, Verdict.FAILED, (event,), requeue_after=0)
 
 
 def _unresolved(situation: Situation) -> Outcome:

@@ -169,3 +169,12 @@ def inconclusive(situation: Situation, rollout: Rollout) -> Outcome:
     facts = situation.status.model_copy(update={"rollout": held})
     event = warning("Inconclusive", findings.inconclusive(situation))
     return Outcome(facts, "Inconclusive", event.message, Verdict.INCONCLUSIVE, (event,), requeue_after=ANALYSIS_SECONDS)
+
+
+def rolled_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:
+    """Give the candidate up, and remember why."""
+    facts = reject(situation.status, reason, message, situation.now)
+    event = warning(
+        "RolledBack", f"{words.version(rollout.revision)} rolled back from {rollout.weight} %: {reason}: {message}"
+    )
+    return Outcome(facts, "RolledBack", event.message, Verdict.FAILED, (event,), requeue_after=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import kopf
 import pytest
-from sluice.api.spec import ModelSource
+from sluice.api.model import ModelSource
 from sluice.controller.daemon import Daemon
 from sluice.controller.handlers import FINALIZER, Handlers, configure, register
 from sluice.controller.memory import Memory

@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.api.spec import ModelSource
+from sluice.api.model import ModelSource
 from sluice.registry.uri import ModelUri, RunUri, StoreUri, is_in_reach, parse, title, unpin
 
 RULE = re.compile(
