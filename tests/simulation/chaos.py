@@ -9,10 +9,11 @@ from sluice.core.observation import Unresolved
 from sluice.kube.api import Manifest
 
 from tests.simulation.controller import Fault, Mode
+from tests.simulation.gated import ALL_GATES, GATES
 from tests.simulation.pods import Behaviour, Judgement
 from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
-from tests.simulation.stories import ALL_GATES, EARLY_ADOPTERS, GATES, SPEC
+from tests.simulation.stories import EARLY_ADOPTERS, SPEC
 
 NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None, "shadow": None}
 LAST: tuple[Manifest, ...] = (

@@ -201,32 +201,6 @@ def serves_all(number: str) -> Callable[[World], bool]:
     return lambda world: world.live == {world.revision(number): 100}
 
 
-GATES: Manifest = {
-    "signature": {},
-    "goldenSet": {"minAccuracy": 0.9},
-    "hooks": [
-        {"name": "smoke", "http": {"url": "http://ci/gate"}},
-        {"name": "fairness", "job": {"template": {"spec": {"containers": [{"name": "test", "image": "test:1"}]}}}},
-    ],
-}
-GATED = edit(gates=GATES, strategy={"canary": {"steps": [{"setWeight": 50}]}})
-ALL_GATES = ("signature", "goldenSet", "smoke", "fairness")
-
-
-def no_gate_runs(world: World) -> bool:
-    """Nobody is asked any more, and the status says so."""
-    jobs = [job for job in world.store.of_kind("Job") if not job.get("status")]
-    return not jobs and "gating" not in world.status
-
-
-def retried_with_better_luck(number: str) -> Callable[[World], None]:
-    def act(world: World) -> None:
-        world.versions[number].gates = {}
-        world.wish("retry", world.revision(number))
-
-    return act
-
-
 def in_gap_no_more(world: World) -> bool:
     return "downSince" not in world.status
 
@@ -370,41 +344,6 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
         Chapter(edit(strategy={"canary": {"match": None, "steps": [{"setWeight": 50}]}}), not_targeted, "no more"),
         Chapter(push("3"), both(serves("3"), not_targeted), "3 serves"),
     ),
-    "gates passed": (
-        Chapter(GATED, serves("1"), "gates"),
-        Chapter(push("2"), serves("2"), "2 is promoted"),
-    ),
-    "gate failed": (
-        Chapter(GATED, serves("1"), "gates"),
-        Chapter(push("2", gates={"goldenSet": Judgement.FAIL}), both(rejected("2"), no_gate_runs), "2 is rolled back"),
-    ),
-    "hook failed": (
-        Chapter(blue_green(pause={}), serves("1"), "nothing happens yet"),
-        Chapter(edit(gates=GATES), serves("1"), "gates"),
-        Chapter(push("2", gates={"smoke": Judgement.FAIL}), both(rejected("2"), no_gate_runs), "2 is rolled back"),
-    ),
-    "gate that can't tell": (
-        Chapter(GATED, serves("1"), "gates"),
-        Chapter(push("2", gates={"fairness": Judgement.CANT_TELL}), says("held", "fairness can't tell"), "2 is held"),
-        Chapter(wish("promote", "2"), both(serves("2"), answered_wish), "2 is promoted"),
-    ),
-    "gates asked again": (
-        Chapter(GATED, serves("1"), "gates"),
-        Chapter(push("2", gates={"fairness": Judgement.CANT_TELL}), says("held", "fairness can't tell"), "2 is held"),
-        Chapter(retried_with_better_luck("2"), both(serves("2"), answered_wish), "2 is promoted"),
-    ),
-    "gate without an answer": (
-        Chapter(GATED, serves("1"), "gates"),
-        Chapter(
-            push("2", gates={"smoke": Judgement.NEVER, "fairness": Judgement.NEVER}), says("held: not all"), "held"
-        ),
-        Chapter(wish("abort", "2"), both(rejected("2"), answered_wish, no_gate_runs), "2 is given up"),
-    ),
-    "aborted at the gates": (
-        Chapter(GATED, serves("1"), "gates"),
-        Chapter(push("2", gates=dict.fromkeys(ALL_GATES, Judgement.NEVER)), says("waiting for gates"), "2 is asked"),
-        Chapter(wish("abort", "2"), both(rejected("2"), answered_wish, no_gate_runs), "2 is given up"),
-    ),
     "deleted": (
         Chapter(push("2"), weight("2", 20), "2 has traffic"),
         Chapter(World.delete, gone, "nothing is left"),
@@ -412,4 +351,4 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
 }
 
 # The chapter in which faults begin, where the ones before are the beginning of another story.
-FORK_FROM = {name: 1 for name, story in STORIES.items() if len(story) > 1} | {"gates asked again": 2}
+FORK_FROM = {name: 1 for name, story in STORIES.items() if len(story) > 1}

@@ -118,8 +118,8 @@ class Applier:
         if route:
             await self._apply(route, memory, live)
         elif key in live:
+            memory.applied.pop(key, None)  # if it is wanted again, nobody else has deleted it
             await self.api.delete(ROUTES, target.namespace, name)
-            memory.applied.pop(key, None)
 
     async def _write_back(self, wish: AliasWish, memory: Memory, now: datetime) -> None:
         """Set the alias of what was promoted; one that can't be set is tried again, and holds nothing up."""

@@ -14,6 +14,7 @@ from sluice.cli.render import screen, table
 from sluice.cli.steps import steps_of, title
 from sluice.cli.view import PairsView, build
 from sluice.core.strategies.blue_green import BlueGreenStrategy
+from sluice.core.strategies.canary import CanaryStrategy
 from sluice.core.strategies.shadow import ShadowStrategy
 
 from tests.unit.cli.cluster import NOW, ONE, TWO, model_deployment, rollout
@@ -109,7 +110,13 @@ def test_a_limit_is_shown_in_the_place_of_margins() -> None:
     assert evidence.metrics == ("errors (at most 0.02)",)
 
 
-@pytest.mark.parametrize("gates", [{}, {"gates": {"signature": {}}}], ids=["without gates", "with gates"])
+with_and_without_gates = pytest.mark.parametrize(
+    "gates", [{}, {"gates": {"signature": {}}}], ids=["without gates", "with gates"]
+)
+MIRRORED: list[Object] = [{"mirror": {"percent": 5}}, {"setWeight": 10}]
+
+
+@with_and_without_gates
 @pytest.mark.parametrize("wants", [{}, {"pause": {}}, {"preview": {"pathPrefix": "/new"}}, PREVIEWED])
 def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object, gates: Object) -> None:
     """The plugin reads what is stored and needs nothing of the operator; so the two have to agree."""
@@ -118,11 +125,20 @@ def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object, gates
     assert [next(iter(step)) for step in steps_of(spec)] == [stage.title for stage in stages]
 
 
+@with_and_without_gates
 @pytest.mark.parametrize("wants", [{}, {"then": "Hold"}, {"then": "Promote", "percent": 20}])
-def test_the_stages_of_a_shadow_are_those_of_the_operator(wants: Object) -> None:
-    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"shadow": wants}}
+def test_the_stages_of_a_shadow_are_those_of_the_operator(wants: Object, gates: Object) -> None:
+    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"shadow": wants}} | gates
     stages = ShadowStrategy().stages(parse_spec(spec))
     assert [title(step) for step in steps_of(spec)] == [stage.title for stage in stages]
+
+
+@with_and_without_gates
+@pytest.mark.parametrize("wants", [{"steps": CANARY[1:]}, {"match": [{}], "steps": CANARY}, {"steps": MIRRORED}])
+def test_the_stages_of_a_canary_are_those_of_the_operator(wants: Object, gates: Object) -> None:
+    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"canary": wants}} | gates
+    stages = CanaryStrategy().stages(parse_spec(spec))
+    assert [next(iter(step)) for step in steps_of(spec)] == [stage.title.split()[0] for stage in stages]
 
 
 def test_where_requests_are_copied_pairs_are_shown() -> None:

@@ -15,9 +15,10 @@ from sluice.kube.api import Manifest, Resource
 from sluice.kube.errors import ForbiddenError, KubeError, UnavailableError
 
 from tests.simulation.controller import SimulatedApi
+from tests.simulation.gated import ALL_GATES, GATES
 from tests.simulation.gates import SimulatedHooks
 from tests.simulation.invariants import Invariants
-from tests.simulation.stories import ALL_GATES, GATES, SPEC
+from tests.simulation.stories import SPEC
 from tests.simulation.world import NAME, NAMESPACE, World
 from tests.unit.core.moments import revision
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sluice.api.outcomes import GateOutcome
-from sluice.api.status import GateResult
+from sluice.api.status import GateResult, LastAction
 from sluice.core.gates import round_of
 from sluice.core.observation import GateState, RouteState
 from sluice.core.plan import Gating
@@ -22,6 +22,12 @@ GATES: dict[str, Any] = {"signature": {}, "goldenSet": {"minAccuracy": 0.9}, "ho
 NAMES = ("signature", "goldenSet", "smoke")
 CANARY = SERVING.edited(gates=GATES)
 BLUE_GREEN = SERVING.edited(gates=GATES, strategy={"blueGreen": {"preview": {"pathPrefix": "/p"}, "pause": {}}})
+SHADOW = SERVING.edited(gates=GATES, strategy={"shadow": {"percent": 50, "then": "Hold"}})
+MATCH = {"match": [{"header": {"name": "x-group", "value": "early"}}], "steps": [{"pause": {}}, {"setWeight": 20}]}
+EARLY_ADOPTERS = SERVING.edited(gates=GATES, strategy={"canary": MATCH})
+MIRRORED = SERVING.edited(gates=GATES, strategy={"canary": {"steps": [{"mirror": {}}, {"setWeight": 20}]}})
+# Strategies with gates, and the step at which they are.
+WITH_GATES = [(CANARY, 0), (BLUE_GREEN, 1), (SHADOW, 1), (EARLY_ADOPTERS, 0), (MIRRORED, 0)]
 
 
 def at_gates(before: Moment = CANARY, *, step: int = 0, age: float = 5, **more: Any) -> Moment:
@@ -45,7 +51,8 @@ def answering(moment: Moment, gate: str, outcome: GateOutcome | None, message: s
     return replace(moment, gates=(*moment.gates, GateState(here, gate, outcome, message)))
 
 
-ALL_PASSED = known(at_gates(), *(result(gate) for gate in NAMES))
+ALL = tuple(result(gate) for gate in NAMES)
+ALL_PASSED = known(at_gates(), *ALL)
 NO = result("goldenSet", FAILED, "accuracy 0.5 on 80 rows, at least 0.9 wanted")
 UNSURE = result("smoke", UNDECIDED, "nobody there")
 PREVIEW = RouteState({name("2"): 100}, accepted=True)
@@ -83,6 +90,13 @@ RULES = [
     ("a person aborts", at_gates().asking("abort", "2"), "ActionTaken", ["aborted"]),
     ("what a canary gave is taken back", at_gates(weight=20), "ShiftingTraffic", ["gets 0 %"]),
     ("a preview comes before", at_gates(BLUE_GREEN), "WaitingForPreview", []),
+    ("a shadow's pods come before", at_gates(SHADOW).running("2", 1), "ScalingUp", ["1 of 2 pods ready"]),
+    ("it is asked before it gets copies", at_gates(SHADOW, step=1), "AwaitingGates", ["before any traffic, 0 of 3"]),
+    ("then it gets copies", known(at_gates(SHADOW, step=1), *ALL), "StepCompleted", ["2/4 gates"]),
+    ("one fails before the copies", known(at_gates(SHADOW, step=1), NO), "RolledBack", ["GateFailed"]),
+    ("it is asked before early adopters have it", at_gates(EARLY_ADOPTERS), "AwaitingGates", ["0 of 3 answered"]),
+    ("then they have it", known(at_gates(EARLY_ADOPTERS), *ALL), "StepCompleted", ["1/4 gates"]),
+    ("it is asked before it gets copies as a canary", at_gates(MIRRORED), "AwaitingGates", ["0 of 3 answered"]),
     ("it is asked while it is previewed", replace(at_gates(BLUE_GREEN, step=1), preview=PREVIEW), "AwaitingGates", []),
 ]  # fmt: skip
 
@@ -119,9 +133,14 @@ def test_whoever_can_be_reached_is_asked_about() -> None:
         (at_gates(step=1), None),
         (known(at_gates(), NO), None),
         (at_gates().asking("abort", "2"), None),
+        (at_gates(SHADOW).running("2", 1), None),
+        (at_gates(SHADOW, step=2), None),
+        (replace(at_gates(EARLY_ADOPTERS), targeted=PREVIEW), ()),
+        (replace(at_gates(), route=RouteState({name("1"): 100}, accepted=True)), ()),
     ],
     ids=["answered", "no pod", "paused", "with traffic", "previewed first", "no gates", "promoted by a person",
-         "past them", "turned down", "aborted"],
+         "past them", "turned down", "aborted", "pods first", "copied", "with early adopters",
+         "an older route is live"],
 )  # fmt: skip
 def test_nobody_else_is(moment: Moment, names: tuple[str, ...] | None) -> None:
     assert asked(moment) == names
@@ -171,19 +190,52 @@ def test_an_answer_to_gates_as_they_were_does_not_count() -> None:
 outcomes = st.one_of(st.just(PASSED), st.sampled_from([*GateOutcome, None]))
 
 
-@given(st.permutations((*NAMES, "speed")), st.lists(outcomes, min_size=4, max_size=4), st.booleans())
-@settings(max_examples=60, deadline=None)
-def test_no_request_before_all_gates_have_passed(
-    names: list[str], answers: list[GateOutcome | None], switches: bool
+def reached(moment: Moment) -> set[str]:
+    """Who has requests, is meant to have some, or gets copies."""
+    plan = moment.plan
+    beside = (plan.targeted, plan.mirror and plan.mirror.revision)
+    return {*(plan.split or {}), *(revision for revision in beside if revision)}
+
+
+@given(st.permutations((*NAMES, "speed")), st.lists(outcomes, min_size=4, max_size=4), st.sampled_from(WITH_GATES))
+@settings(max_examples=120, deadline=None)
+def test_no_request_and_no_copy_before_all_gates_have_passed(
+    names: list[str], answers: list[GateOutcome | None], where: tuple[Moment, int]
 ) -> None:
-    seen = zip(names, answers, strict=True)
-    moment = replace(at_gates(BLUE_GREEN, step=1), preview=PREVIEW) if switches else at_gates()
+    before, step = where
+    moment = replace(at_gates(before, step=step), preview=PREVIEW)
     passed: set[str] = set()
-    for gate, outcome in seen:
-        if moment.status.rollout is None or moment.status.rollout.step_index > switches:
+    for gate, outcome in zip(names, answers, strict=True):
+        if moment.status.rollout is None or moment.status.rollout.step_index > step:
             break
+        assert reached(moment) == {name("1")}
         known_before = {result.name for result in moment.status.rollout.gates}
         passed |= {gate} if outcome is PASSED and gate in set(NAMES) - known_before else set()
         moment = answering(replace(moment, gates=()), gate, outcome).next().later(1).next().later(1)
-    plan = moment.next().next().plan
-    assert passed == set(NAMES) or set(plan.split or {}) == {name("1")}
+    assert passed == set(NAMES) or reached(moment.next().next()) == {name("1")}
+
+
+NO_GATES = [(before.edited(gates=None), step) for before, _ in WITH_GATES for step in range(4)]
+
+
+@given(st.sampled_from(NO_GATES), st.sampled_from(WITH_GATES), st.booleans(), st.booleans())
+@settings(deadline=None)
+def test_gates_that_come_by_an_edit_are_passed_first_whatever_step_it_was_at(
+    where: tuple[Moment, int], after: tuple[Moment, int], answered: bool, paused: bool
+) -> None:
+    """Also in a look that has something else to decide before it notes that the steps were changed."""
+    (before, step), (edited, _) = where, after
+    moment = replace(before.rolling_out("2", step=step), spec=edited.edited(paused=paused).spec)
+    wish = LastAction(action="retry", revision=name("2"), outcome="", at=NOW, pending=answered)
+    moment = replace(moment, status=moment.status.model_copy(update={"last_action": wish}))
+    for _ in range(4):
+        assert reached(moment) == {name("1")}
+        moment = moment.next().later(1)
+
+
+def test_what_follows_a_shadow_can_be_changed_at_its_gates_and_the_gates_can_not() -> None:
+    moment = at_gates(SHADOW, step=1)
+    held = SHADOW.edited(strategy={"shadow": {"percent": 50, "then": "Promote"}})
+    assert replace(moment, spec=held.spec).outcome.reason == "AwaitingGates"
+    assert moment.edited(gates={"signature": {}}).outcome.reason == "StepsChanged"
+    assert at_gates(SHADOW).edited(gates={"signature": {}}).outcome.reason == "StepCompleted", "they come later"

@@ -7,13 +7,28 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sluice.core.observation import Counters, RouteState, Scrape
+from sluice.api.outcomes import GateOutcome
+from sluice.api.status import GateResult
+from sluice.core.observation import Counters, GateState, RouteState, Scrape
 from sluice.core.replicas import needed
+from sluice.core.strategies.canary import CanaryStrategy
 
-from tests.unit.core.moments import CRASHED, DOWN, SERVING, Moment, name, pod
+from tests.unit.core.moments import CRASHED, DOWN, NOW, SERVING, Moment, name, pod
 
 VERSIONS = ("1", "2", "3")
 MATCH = [{"header": {"name": "x-group", "value": "early"}}]
+GATES = {"signature": {}, "goldenSet": {"minAccuracy": 0.9}}
+
+
+def results() -> st.SearchStrategy[GateResult]:
+    """What a gate has answered before."""
+    return st.builds(GateResult, name=st.sampled_from([*GATES]), outcome=st.sampled_from(GateOutcome), at=st.just(NOW))
+
+
+def states() -> st.SearchStrategy[GateState]:
+    """What is seen of a gate: of this rollout, or of another one."""
+    rounds = st.sampled_from(["penguins-abc-1-0", "penguins-abc-0-0"])
+    return st.builds(GateState, rounds, st.sampled_from([*GATES, "speed"]), st.sampled_from([*GateOutcome, None]))
 
 
 @st.composite
@@ -22,11 +37,14 @@ def moments(draw: st.DrawFn) -> Moment:
     replicas = draw(st.integers(0, 5))
     canary = SERVING.spec.strategy.to_kubernetes()["canary"] | draw(st.sampled_from([{}, {"match": MATCH}]))
     moment = SERVING.edited(replicas=replicas, paused=draw(st.booleans()), strategy={"canary": canary})
+    moment = moment.edited(gates=draw(st.sampled_from([None, GATES])))
     if draw(st.booleans()):
         moment = moment.rolling_out(
             "2", step=draw(st.integers(0, 5)), weight=draw(st.sampled_from([0, 1, 20, 50, 100])),
             age=draw(st.sampled_from([0.0, 30.0, 700.0])), inconclusive=draw(st.booleans()),
+            gates=tuple(draw(st.lists(results(), max_size=2, unique_by=lambda result: result.name))),
         )  # fmt: skip
+        moment = replace(moment, gates=tuple(draw(st.lists(states(), max_size=3))))
     elif draw(st.booleans()):
         moment = moment.retired("2", due=draw(st.sampled_from([-60.0, 60.0])))
     for version in VERSIONS:
@@ -95,6 +113,26 @@ def test_only_a_candidate_with_ready_pods_is_targeted_and_whoever_may_be_has_pod
         if moment.spec.desired_replicas and state.replicas:
             assert plan.scale.get(revision, 1) >= 1
         assert revision not in plan.forget
+
+
+@given(moments())
+@settings(max_examples=300, deadline=None)
+def test_whoever_is_at_its_gates_is_given_nothing_and_is_asked_about_only_when_nobody_reaches_it(
+    moment: Moment,
+) -> None:
+    plan, rollout = moment.plan, moment.plan.status.rollout
+    if rollout is None or not moment.spec.gates:
+        assert plan.gating is None
+        return
+    stage = CanaryStrategy().stage(moment.spec, rollout)
+    if stage and stage.gates:
+        before = moment.status.rollout.weight if moment.status.rollout else 0
+        assert (plan.split or {}).get(rollout.revision.name, 0) <= before
+        assert (plan.targeted, plan.mirror) == (None, None)
+    if plan.gating and plan.gating.asked:
+        assert rollout.weight == 0
+        assert not moment.seen.may_reach(rollout.revision.name)
+        assert not set(plan.gating.asked) & {result.name for result in rollout.gates}
 
 
 @given(moments(), st.integers(1, 3))
