@@ -74,7 +74,7 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
     if view.paused:
         yield Advice(say("resume"), "go on")
     if step and _skippable(step):
-        waits = step.title == "pause until promoted"
+        waits = step.title in ("pause until promoted", "hold")
         yield Advice(say("promote", bound), "go on to the next step" if waits else f"skip this step ({step.title})")
     yield abort
     if not view.paused:
@@ -84,7 +84,7 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
 
 
 def _skippable(step: StepView) -> bool:
-    return step.title.startswith(("pause", "analysis", "verify", "gates"))
+    return step.title.startswith(("pause", "analysis", "verify", "gates", "mirror", "hold"))
 
 
 def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advice]:

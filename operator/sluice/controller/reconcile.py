@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sluice.api.base import KIND
+from sluice.api.record import RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus, Pairs
 from sluice.controller.apply import Applier
@@ -17,7 +18,7 @@ from sluice.controller.target import Target
 from sluice.core.decide import compares, decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
-from sluice.kube.errors import NotFoundError
+from sluice.kube.errors import ConflictError, NotFoundError
 from sluice.kube.observe import World, observe, read_wish
 from sluice.kube.ownership import writer
 from sluice.resources.naming import preview_name, targeted_name
@@ -56,6 +57,7 @@ class Reconciler:
 
         Raises:
             NotFoundError: there is no such object, or not yet.
+            ConflictError: another controller was faster.
             KubeError: the API server failed; nothing is lost, look again.
             pydantic.ValidationError: the stored object does not fit the API.
         """
@@ -67,6 +69,7 @@ class Reconciler:
         target = _target(raw)
         status = memory.current(raw.get("status", {}))
         record = await self.records.load(namespace, status, memory, self.clock())
+        await self._still(namespace, name, status, record)
         world = await observe(
             self.api, namespace, name, target.spec, is_new=not raw.get("status"),
             further_routes=_further_routes(name, status), gating=status.gating is not None,
@@ -79,6 +82,22 @@ class Reconciler:
         if wait >= REST_SECONDS:
             memory.rest()
         return wait
+
+    async def _still(
+        self, namespace: str, name: str, status: ModelDeploymentStatus, record: RolloutRecord | None
+    ) -> None:
+        """Make sure that a decision that is in the record and not in the status was not taken by somebody since.
+
+        Mostly its controller has died in between, and it is taken anew.
+
+        Raises:
+            ConflictError: somebody did; look again.
+        """
+        if record is None or not record.status.decisions or record.status.decisions[-1].number <= status.decisions:
+            return
+        raw = await self.api.get(MODEL_DEPLOYMENTS, namespace, name)
+        if raw and raw.get("status", {}).get("decisions", 0) > status.decisions:
+            raise ConflictError(f"another controller has decided about {KIND} {namespace}/{name}")
 
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory

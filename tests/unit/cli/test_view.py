@@ -165,6 +165,18 @@ def test_the_gates_of_a_canary_come_first() -> None:
     assert any("promote" in one.command and "skip this step (gates)" in one.why for one in advise(view, raw))
 
 
+@pytest.mark.parametrize(
+    ("at", "why"), [(1, "skip this step (gates)"), (2, "skip this step (mirror 100)"), (3, "go on to the next step")]
+)
+def test_a_shadow_can_be_led_on_by_hand(at: int, why: str) -> None:
+    raw = model_deployment(rollout=rollout() | {"stepIndex": at})
+    raw["spec"] |= {"gates": {"signature": {}}, "strategy": {"shadow": {"then": "Hold"}}}
+    (promote,) = (
+        one for one in advise(build(raw, (), NOW), raw) if " promote " in one.command and "--full" not in one.command
+    )
+    assert promote.why == why
+
+
 def test_no_evidence_is_shown_where_nothing_is_compared() -> None:
     raw = model_deployment(rollout=rollout())
     raw["spec"]["strategy"] = {"recreate": {}}
