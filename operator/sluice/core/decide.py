@@ -18,7 +18,7 @@ from sluice.core.plan import Plan
 from sluice.core.record import entry as keep
 from sluice.core.situation import Outcome, Situation, look
 from sluice.core.strategies.registry import STRATEGIES
-from sluice.core.timing import READY_SECONDS, RETRY_SECONDS
+from sluice.core.timing import READY_SECONDS, RETRY_SECONDS, ROUNDING
 
 
 def decide(
@@ -51,10 +51,11 @@ def decide(
     facts = layout.without(outcome.facts, forgotten)
     preview = layout.preview(spec, facts, seen)
     meant = targeted.wanted(spec, facts, seen)
+    late = layout.late(facts, now)
     facts = facts.model_copy(
         update={
-            "preview": preview or (facts.preview if seen.preview else None),
-            "targeted": meant or (facts.targeted if seen.targeted else None),
+            "preview": preview or (facts.preview if seen.preview or late else None),
+            "targeted": meant or (facts.targeted if seen.targeted or late else None),
             "demand": demand.held(spec, facts, now),
         }
     )
@@ -88,6 +89,7 @@ def decide(
             RETRY_SECONDS if write_back else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
             READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,
+            late + ROUNDING if late and (facts.preview or facts.targeted) else outcome.requeue_after,
         ),
     )
 
