@@ -74,7 +74,7 @@ def resources(**kinds: dict[str, Any]) -> dict[str, Any]:
 
 URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
 ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
-ONE_STEP = "a step is exactly one of setWeight, pause and analysis"
+ONE_STEP = "a step is exactly one of setWeight, pause, analysis and mirror"
 RISE = "the weights of the steps must rise: order the setWeight steps"
 MARGINS = "at most 10 analysis steps can have margins of their own: remove the margins"
 FIRST = "the first step must be a setWeight or a mirror: without traffic"

@@ -49,16 +49,6 @@ FULL: dict[str, Any] = {
                 ],
                 "matchMaxErrorRate": 0.1,
                 "steps": [
-                    {
-                        "mirror": {
-                            "percent": 20,
-                            "sample": 50,
-                            "duration": "10m",
-                            "maxErrorRate": 0.01,
-                            "maxDisagreement": 0.05,
-                            "minPairs": 300,
-                        }
-                    },
                     {"setWeight": 10},
                     {"analysis": {"marginAbsolute": 0.02, "marginRatio": 1.2, "minRequests": 50}},
                     {"pause": {"duration": "10m"}},  # as often as there is room for steps
@@ -81,7 +71,7 @@ FULL: dict[str, Any] = {
     },
 }
 # A rule refuses these with a sentence whatever is in them (test_crd.py).
-NOT_BUILT = {"blueGreen", "shadow", "abTest", "recreate", "accuracy", "prometheus", "sticky"}
+NOT_BUILT = {"blueGreen", "mirror", "shadow", "abTest", "recreate", "accuracy", "prometheus", "sticky"}
 # The longest text that is a duration is shorter than the limit.
 NO_LONGEST = {"duration"}
 WRONG_TYPE = {"string": 7, "integer": "7", "number": "7", "boolean": "true", "array": {}, "object": []}
