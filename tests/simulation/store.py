@@ -142,7 +142,7 @@ class Store:
     def _put(self, key: Key, manifest: Manifest) -> None:
         """Store an object, with a new version only if it differs, a new generation only if its spec does."""
         manifest = as_stored(manifest)
-        if key[0] == "Deployment":
+        if key[0] == "Deployment" and "template" in manifest.get("spec", {}):
             manifest["spec"].setdefault("replicas", 1)  # what the API server makes of a number that nobody owns
         live, meta = self.objects.get(key), manifest["metadata"]
         if live is None:

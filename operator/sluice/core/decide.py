@@ -18,7 +18,7 @@ from sluice.core.plan import Plan
 from sluice.core.record import entry as keep
 from sluice.core.situation import Outcome, Situation, look
 from sluice.core.strategies.registry import STRATEGIES
-from sluice.core.timing import READY_SECONDS, RETRY_SECONDS
+from sluice.core.timing import READY_SECONDS, RETRY_SECONDS, ROUNDING
 
 
 def decide(
@@ -52,15 +52,16 @@ def decide(
     preview = layout.preview(spec, facts, seen)
     closed = gates.closed(spec, facts, strategy)
     meant = None if closed else targeted.wanted(spec, facts, seen)
+    late = layout.late(facts, now)
     facts = facts.model_copy(
         update={
-            "preview": preview or (facts.preview if seen.preview else None),
-            "targeted": meant or (facts.targeted if seen.targeted else None),
+            "preview": preview or (facts.preview if seen.preview or late else None),
+            "targeted": meant or (facts.targeted if seen.targeted or late else None),
             "demand": demand.held(spec, facts, now),
         }
     )
     asks = gates.gating(replace(situation, status=facts))
-    facts = facts.model_copy(update={"gating": gates.still_asked(asks, facts, seen)})
+    facts = facts.model_copy(update={"gating": gates.still_asked(asks, facts, seen, late)})
     entry = keep(record, situation, outcome, rule, facts)
     if entry:
         facts = facts.model_copy(update={"decisions": entry.number})
@@ -90,9 +91,10 @@ def decide(
             outcome.requeue_after,
             demand.left(facts, seen, now),
             RETRY_SECONDS if write_back else outcome.requeue_after,
-            READY_SECONDS if facts.gating and not asks else outcome.requeue_after,
+            READY_SECONDS if not asks and gates.answers_lack(seen) else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
             READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,
+            late + ROUNDING if late and (facts.preview or facts.targeted or facts.gating) else outcome.requeue_after,
         ),
     )
 

@@ -51,11 +51,23 @@ def closed(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, strategy: St
     return at_them or rollout.steps != strategy.begun(spec, rollout.step_index)
 
 
-def still_asked(asks: Gating | None, facts: ModelDeploymentStatus, seen: Observation) -> str | None:
-    """Return the round of which somebody may still be asked: what is to be looked for, and in the end taken away."""
+def still_asked(asks: Gating | None, facts: ModelDeploymentStatus, seen: Observation, late: float) -> str | None:
+    """Return the round of which somebody may still be asked: what is to be looked for, and in the end taken away.
+
+    Args:
+        asks: the gates to be asked now.
+        facts: what is known.
+        seen: what is seen.
+        late: for how many seconds an operator who hung may still begin to ask.
+    """
     if asks:
         return asks.round
-    return facts.gating if any(state.outcome is None for state in seen.gates) else None
+    return facts.gating if late or answers_lack(seen) else None
+
+
+def answers_lack(seen: Observation) -> bool:
+    """Whether somebody is being asked."""
+    return any(state.outcome is None for state in seen.gates)
 
 
 def at_gates(situation: Situation) -> Gates | None:

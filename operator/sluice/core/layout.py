@@ -10,6 +10,7 @@ from sluice.api.status import ModelDeploymentStatus, Revision
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish, Mirroring
 from sluice.core.strategies.base import Strategy
+from sluice.core.timing import LATE
 
 MOST_KEPT = 8  # a route has room for 16 backends
 
@@ -57,6 +58,12 @@ def preview(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Obser
     if wanted is None or rollout is None or facts.stable is None or rollout.direct:
         return None
     return rollout.revision.name if seen.revision(rollout.revision.name).ready else None
+
+
+def late(facts: ModelDeploymentStatus, now: datetime) -> float:
+    """Return for how many seconds an operator who hung may still bring back a route that has been taken away."""
+    left = (entry.scale_down_at + LATE - now for entry in facts.retired)
+    return max(0.0, *(one.total_seconds() for one in left), 0.0)
 
 
 def mirror(

@@ -138,7 +138,10 @@ def test_the_status_tells_of_the_preview_until_its_route_is_gone() -> None:
     assert PREVIEW.plan.status.preview == name("2")
     aborted = previewing(PREVIEW.next()).asking("abort", "2")
     assert aborted.plan.status.preview == name("2")
-    assert replace(aborted, preview=None).plan.status.preview is None
+    gone = replace(aborted.next(), preview=None, wish=None)
+    assert gone.plan.status.preview == name("2"), "an operator who hung may bring it back"
+    assert gone.plan.requeue_after <= 31, "somebody looks whether he did"
+    assert gone.later(31).plan.status.preview is None
 
 
 def test_going_back_is_one_write_because_stable_stays_in_the_route() -> None:
