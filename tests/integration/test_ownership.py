@@ -99,10 +99,15 @@ def test_replicas_and_the_template(server: Any, namespace: str) -> None:
 
 
 def scaled(server: Any, path: str, replicas: int) -> dict[str, Any]:
-    """Set the number of pods as an autoscaler does: through /scale, over the version it has read."""
-    scale = server.call("GET", f"{path}/scale").body
-    scale["spec"]["replicas"] = replicas
-    answer = server.call("PUT", f"{path}/scale", scale, fieldManager="kube-controller-manager")
+    """Set the number of pods as an autoscaler does: through /scale, over the version it has read, until nobody else
+    has written in between.
+    """
+    taken = False
+    while not taken:
+        scale = server.call("GET", f"{path}/scale").body
+        scale["spec"]["replicas"] = replicas
+        answer = server.call("PUT", f"{path}/scale", scale, fieldManager="kube-controller-manager")
+        taken = answer.status != 409
     assert answer.ok, answer.message
     return dict(server.call("GET", path).body)
 
