@@ -34,6 +34,7 @@ NEEDED = [
     *(("", "services", "", verb) for verb in WRITE),
     *(("autoscaling", "horizontalpodautoscalers", "", verb) for verb in WRITE),
     *(("policy", "poddisruptionbudgets", "", verb) for verb in WRITE),
+    *(("batch", "jobs", "", verb) for verb in ("get", "list", "create", "delete")),
     *((GATEWAY, "httproutes", "", verb) for verb in WRITE),
     *(("", "pods", "", verb) for verb in READ),
     *(("discovery.k8s.io", "endpointslices", "", verb) for verb in READ),
