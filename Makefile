@@ -99,7 +99,7 @@ bench-strategies: venv  ## Measure each strategy with a good and a bad version (
 	$(RUN)/python -m benchmarks.strategies --cluster $(CLUSTER)
 
 .PHONY: bench-shadow
-bench-shadow: venv  ## Measure what users notice of a shadow that gets all of their requests (about 10 minutes)
+bench-shadow: venv  ## Measure what users notice of a shadow that gets all of their requests
 	$(RUN)/python -m benchmarks.shadow --cluster $(CLUSTER)
 
 .PHONY: bench-faults bench-operator-kill

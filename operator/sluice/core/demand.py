@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Demand, ModelDeploymentStatus
 from sluice.core.observation import Observation
+from sluice.core.timing import ROUNDING
 
 # What an autoscaler knows of the load is up to a minute old: the kubelet measures over 10 s, metrics are collected and
 # looked at each 15 s, and a pod's first measurements do not count.
@@ -61,7 +62,7 @@ def left(facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> floa
     They may go below what was needed before, or have found out what they did not know when they were new.
     """
     until = facts.demand and facts.demand.until
-    over = max(0.1, (until - now).total_seconds() + 0.05) if until else math.inf
+    over = max(0.1, (until - now).total_seconds() + ROUNDING) if until else math.inf
     return min(over, BLIND.total_seconds() if seen.autoscaling_problem else math.inf)
 
 

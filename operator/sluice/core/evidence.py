@@ -167,23 +167,25 @@ def _mirrored(spec: ModelDeploymentSpec, pairs: Pairs, mirror: Mirror) -> Judgem
     limits = [(FAILURES, pairs.candidate_failed, mirror.max_error_rate)]
     if mirror.max_disagreement is not None:
         limits.append((DISAGREEMENT, pairs.different, mirror.max_disagreement))
-    found = []
-    for name, number, limit in limits:
-        arm = Arm(requests=pairs.joined, errors=number)
-        found.append(Standing(name, harm=harm_above(limit, arm), safe=safe_below(limit, arm)))
-    return replace(_judged(spec, found), requests=pairs.joined, min_requests=mirror.min_pairs)
+    return _limited(spec, pairs.joined, limits, mirror.min_pairs)
 
 
 def _verified(spec: ModelDeploymentSpec, evidence: Evidence, verify: Verify) -> Judgement:
     """Judge by a limit; where one version has all traffic there is no sample ratio to look at."""
     counts = evidence.total
-    seen = Arm(requests=counts.candidate_requests, errors=counts.candidate_errors)
-    return Judgement(
-        harm=max(0.0, harm_above(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.harm)),
-        safe=max(0.0, safe_below(verify.max_error_rate, seen) / threshold(spec.analysis.alpha.safe)),
-        requests=seen.requests,
-        min_requests=verify.min_requests,
-    )
+    limits = [(FAILURES, counts.candidate_errors, verify.max_error_rate)]
+    return _limited(spec, counts.candidate_requests, limits, verify.min_requests)
+
+
+def _limited(
+    spec: ModelDeploymentSpec, requests: int, limits: Iterable[tuple[str, int, float]], min_requests: int
+) -> Judgement:
+    """Judge by limits, each a name, how many of the requests count against it, and their tolerated share."""
+    found = []
+    for name, number, limit in limits:
+        arm = Arm(requests=requests, errors=number)
+        found.append(Standing(name, harm=harm_above(limit, arm), safe=safe_below(limit, arm)))
+    return replace(_judged(spec, found), requests=requests, min_requests=min_requests)
 
 
 def _answering(pods: Iterable[Pod], counters: Mapping[str, Counters]) -> Mapping[str, Counters] | None:

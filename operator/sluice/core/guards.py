@@ -21,7 +21,15 @@ from sluice.core.moves import (
 from sluice.core.observation import Severity, Unresolved
 from sluice.core.replicas import needed
 from sluice.core.situation import Guard, Outcome, Situation
-from sluice.core.timing import ANALYSIS_SECONDS, IDLE_SECONDS, PARKED_SECONDS, READY_SECONDS, RETRY_SECONDS, seconds
+from sluice.core.timing import (
+    ANALYSIS_SECONDS,
+    IDLE_SECONDS,
+    PARKED_SECONDS,
+    READY_SECONDS,
+    RETRY_SECONDS,
+    ROUNDING,
+    seconds,
+)
 
 
 def wish_answered(situation: Situation) -> Outcome | None:
@@ -281,7 +289,7 @@ def _unresolved(situation: Situation) -> Outcome:
 def _idle(situation: Situation, longest: float = IDLE_SECONDS) -> float:
     """Look again when the next retired revision is due."""
     due = [(entry.scale_down_at - situation.now).total_seconds() for entry in situation.status.retired]
-    return max(0.5, min([longest, *(wait + 0.05 for wait in due if wait > 0)]))
+    return max(0.5, min([longest, *(wait + ROUNDING for wait in due if wait > 0)]))
 
 
 def _parked(situation: Situation) -> float:

@@ -62,8 +62,8 @@ def preview(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Obser
 
 def late(facts: ModelDeploymentStatus, now: datetime) -> float:
     """Return for how many seconds an operator who hung may still bring back a route that has been taken away."""
-    left = (entry.scale_down_at + LATE - now for entry in facts.retired)
-    return max(0.0, *(one.total_seconds() for one in left), 0.0)
+    last = max((entry.scale_down_at + LATE for entry in facts.retired), default=now)
+    return max(0.0, (last - now).total_seconds())
 
 
 def mirror(

@@ -126,8 +126,6 @@ def unread(situation: Situation) -> str | None:
     cursors = situation.evidence.cursors
     if all(pod.uid in cursors for pod in situation.candidate.pods if pod.ready and not pod.terminating):
         return None
-    if situation.stage and situation.stage.mirror:
-        return None  # these have no part in it
     return unreachable(situation) or "waiting for the first look at the counters of the candidate's pods"
 
 
