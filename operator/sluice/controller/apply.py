@@ -120,6 +120,7 @@ class Applier:
         elif key in live:
             memory.applied.pop(key, None)  # if it is wanted again, nobody else has deleted it
             await self.api.delete(ROUTES, target.namespace, name)
+            memory.taken.pop(live[key]["metadata"]["uid"], None)
 
     async def _write_back(self, wish: AliasWish, memory: Memory, now: datetime) -> None:
         """Set the alias of what was promoted; one that can't be set is tried again, and holds nothing up."""
