@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.machine import RESULTS, described, here
@@ -93,8 +93,8 @@ def given_up(bench: Bench) -> None:
         time.sleep(1)
 
 
-def measure(bench: Bench, rounds: int, seconds: float) -> dict[str, Any]:
-    """Go through the windows; return all of them and the joined pairs."""
+def measure(bench: Bench, rounds: int, seconds: float) -> Iterator[dict[str, Any]]:
+    """Go through the windows; yield all of them so far, and the joined pairs, after each round."""
     windows: dict[str, list[dict[str, float]]] = {ALONE: [], IDLE: [], COPIES: []}
     pairs: list[dict[str, Any]] = []
     with bench.load(RATE) as load:
@@ -117,7 +117,8 @@ def measure(bench: Bench, rounds: int, seconds: float) -> dict[str, Any]:
                 if name is COPIES:
                     time.sleep(TOLD_SECONDS)
                     pairs.append(joined(bench, record, sampled(bench) - before))
-    return {"windows": windows, "pairs": pairs, "pooled": {name: pooled(found) for name, found in windows.items()}}
+            medians = {name: pooled(found) for name, found in windows.items()}
+            yield {"windows": windows, "pairs": pairs, "pooled": medians}
 
 
 def main() -> int:
@@ -130,10 +131,10 @@ def main() -> int:
     stack = bring_up(options.cluster, print)
     bench = Bench(stack, Watcher(NAMESPACE, NAME, stack.shell.env["KUBECONFIG"]))
     bench.install(COPYING, replicas=REPLICAS)
-    result = measure(bench, options.rounds, options.seconds)
-    stack.shell.kubectl("delete", "md", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=90s")
     summary = {"machine": described(here()), "rate": RATE, "replicas": REPLICAS, "seconds": options.seconds}
-    (RESULTS / "shadow.json").write_text(json.dumps(summary | result, indent=1) + "\n")
+    for result in measure(bench, options.rounds, options.seconds):
+        (RESULTS / "shadow.json").write_text(json.dumps(summary | result, indent=1) + "\n")
+    stack.shell.kubectl("delete", "md", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=90s")
     print(summed_up(result))
     return 0
 

@@ -27,6 +27,7 @@ from benchmarks.strategies.results import Result, merged
 from benchmarks.strategies.specs import SUBJECTS, USER_HEADER
 from benchmarks.strategies.trial import REPLICAS, Trial
 from hack.demo.watching import Watcher
+from hack.stack.commands import StackError
 from hack.stack.install import bring_up
 
 RATE = 40.0
@@ -49,19 +50,31 @@ def headers_of(number: int) -> Mapping[str, str]:
     return {USER_HEADER: name_of(number % USERS)}
 
 
-def measure(cluster: str, wanted: Sequence[str], *, feedback: bool) -> None:
-    """Measure strategies one after the other; each is stored when it is done."""
+def measure(cluster: str, wanted: Sequence[str], *, feedback: bool) -> list[str]:
+    """Measure strategies one after the other, storing each when it is done; return those that could not be measured."""
     stack = bring_up(cluster, print)
     bench = Bench(stack, Watcher(NAMESPACE, NAME, stack.shell.env["KUBECONFIG"]))
+    missed = []
     for name in wanted:
-        subject = SUBJECTS[name]
-        bench.install(subject.strategy, warm_seconds=WARM_SECONDS, replicas=REPLICAS, traffic=subject.traffic)
-        with bench.load(RATE, headers_of) as load:
-            time.sleep(5)
-            row = Trial(bench, name, load, feedback).run()
+        try:
+            row = measured(bench, name, feedback=feedback)
+        except (StackError, TimeoutError) as problem:  # the others can be measured all the same
+            print(f"{name} could not be measured: {problem}", file=sys.stderr, flush=True)
+            missed.append(name)
+            continue
         print(json.dumps(row), flush=True)
         store(row)
     stack.shell.kubectl("delete", "md", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=90s")
+    return missed
+
+
+def measured(bench: Bench, name: str, *, feedback: bool) -> dict[str, Any]:
+    """Measure one strategy, from nothing."""
+    subject = SUBJECTS[name]
+    bench.install(subject.strategy, warm_seconds=WARM_SECONDS, replicas=REPLICAS, traffic=subject.traffic)
+    with bench.load(RATE, headers_of) as load:
+        time.sleep(5)
+        return Trial(bench, name, load, feedback).run()
 
 
 def store(row: dict[str, Any]) -> None:
@@ -90,12 +103,13 @@ def main() -> int:
     )
     parser.add_argument("--render", action="store_true", help="measure nothing; only write the page and the picture")
     options = parser.parse_args()
+    missed: list[str] = []
     if not options.render:
         wanted = options.only or [name for name in SUBJECTS if name in BUILT]
-        measure(options.cluster, wanted, feedback=not options.without_feedback)
+        missed = measure(options.cluster, wanted, feedback=not options.without_feedback)
     render(STORED, DOCS)
     print(f"written: {', '.join(f'docs/{name}' for name in (PAGE, PLOT))}")
-    return 0
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

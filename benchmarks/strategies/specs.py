@@ -19,7 +19,7 @@ class Subject:
     Attributes:
         strategy: the `strategy` part of the spec.
         traffic: what the `traffic` part has because of it.
-        least: the smallest of both that the API takes; everything else has a default.
+        least: the smallest of both that does what is measured; everything else has a default.
         components: what has to be installed beside the operator.
     """
 
@@ -57,6 +57,7 @@ SUBJECTS: Mapping[str, Subject] = {
         {"strategy": {"shadow": {}}},
         components=("collector",),
     ),
+    # Without `sticky` each request would be a user of its own.
     "abTest": Subject(
         {"abTest": {
             "primary": {"metric": METRIC, "aggregate": "Mean", "window": "5s"},

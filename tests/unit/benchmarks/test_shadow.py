@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
 from sluice.api.strategy import Strategy
 
-from benchmarks.rollouts import Bench
-from benchmarks.shadow import ALONE, COPIES, COPYING, IDLING, joined, offered, pooled, sampled, summed_up, window
-from hack.load import Answer
+from benchmarks.rollouts import BETTER, FIRST, Bench
+from benchmarks.shadow import (
+    ALONE,
+    COPIES,
+    COPYING,
+    IDLE,
+    IDLING,
+    joined,
+    measure,
+    offered,
+    pooled,
+    sampled,
+    summed_up,
+    window,
+)
+from hack.demo.watching import Sight
+from hack.load import Answer, Load
 
 METRICS = """\
 # TYPE sluice_compared_answers_total counter
@@ -24,8 +39,13 @@ sluice_requests_total{assignment="random",outcome="ok"} 99.0
 class Cluster:
     """Two pods, and a collector that has joined 60 pairs."""
 
+    gateway_url = "http://127.0.0.1:1"
+
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.done: list[object] = []
+        self.candidate = False
+        self.given = 0
 
     @property
     def shell(self) -> Cluster:
@@ -33,9 +53,24 @@ class Cluster:
 
     def kubectl(self, *arguments: str) -> str:
         self.asked.append(arguments[-1])
+        if arguments[0] == "patch":
+            self.done.append(next(name for name, one in json.loads(arguments[-1])["spec"]["strategy"].items() if one))
         if arguments[-1].endswith("/metrics"):
-            return METRICS
+            return METRICS.replace("40.0", str(40.0 + self.given))
+        if arguments[-1] == "name":
+            return "pod/pod-1 pod/pod-2"
         return json.dumps({"pairs": 60, "disagreements": 2}) if "comparisons" in arguments[-1] else "pod-1 pod-2"
+
+    def move_alias(self, alias: str, version: int) -> None:
+        self.done.append(version)
+        self.candidate = version == BETTER
+        self.given += 25 * self.candidate
+
+    def look(self) -> Sight:
+        if not self.candidate:
+            return Sight({"status": {"record": "bench-7"}})
+        rollout = {"revision": {"modelVersion": "2"}}
+        return Sight({"status": {"record": "bench-7", "rollout": rollout, "message": "paused until somebody promotes"}})
 
 
 def bench() -> Bench:
@@ -75,3 +110,18 @@ def test_the_api_takes_both_strategies(strategy: dict[str, Any]) -> None:
     (name, fields), *others = Strategy.model_validate(strategy).to_kubernetes().items()
     assert not others
     assert set(strategy[name]) <= set(fields)
+
+
+def test_each_round_has_every_window_and_each_candidate_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, load = Cluster(), Load("", [{}], 1)
+
+    def sleep(seconds: float) -> None:
+        load.answers.append(Answer(0.0, 0.02, 200, "", "1"))
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(Bench, "load", lambda *_: nullcontext(load))
+    *_, last = measure(Bench(cast(Any, cluster), cast(Any, cluster)), 2, 40)
+    assert {name: len(found) for name, found in last["windows"].items()} == {ALONE: 2, IDLE: 2, COPIES: 2}
+    assert cluster.done == [*("blueGreen", BETTER, FIRST, "shadow", BETTER, FIRST)] * 2
+    assert [one["sampled"] for one in last["pairs"]] == [50, 50], "of the copies alone, and of both pods"
+    assert any(asked.endswith("/v1/comparisons/bench/bench-7") for asked in cluster.asked)
