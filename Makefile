@@ -95,11 +95,11 @@ bench-soak: venv  ## Rollouts back to back for two hours: is the operator's memo
 	$(RUN)/python -m benchmarks.soak --cluster $(CLUSTER)
 
 .PHONY: bench-strategies
-bench-strategies: venv  ## Measure each strategy with a good and a bad version (about 10 minutes)
+bench-strategies: venv  ## Measure each strategy with a good and a bad version; docs/strategies-measured.md (about 15 minutes)
 	$(RUN)/python -m benchmarks.strategies --cluster $(CLUSTER)
 
 .PHONY: bench-shadow
-bench-shadow: venv  ## Measure what users notice of a shadow that gets all of their requests
+bench-shadow: venv  ## Measure what users notice of a shadow that gets all of their requests (about 15 minutes)
 	$(RUN)/python -m benchmarks.shadow --cluster $(CLUSTER)
 
 .PHONY: bench-faults bench-operator-kill

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from sluice_training.data import request_rows
 
 from benchmarks.machine import RESULTS, described, here
 from hack.demo.watching import Sight, Watcher
-from hack.load import Answer, Load
+from hack.load import Answer, Load, no_more
 from hack.stack.install import Stack, bring_up
 
 NAMESPACE, NAME, ALIAS = "bench", "bench", "bench"
@@ -47,8 +47,15 @@ class Bench:
     stack: Stack
     watcher: Watcher
 
-    def install(self, strategy: dict[str, Any], *, warm_seconds: int = 5, replicas: int = 2) -> None:
-        """Put version 1 live with this strategy, from nothing."""
+    def install(
+        self,
+        strategy: Mapping[str, Any],
+        *,
+        warm_seconds: int = 5,
+        replicas: int = 2,
+        traffic: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put version 1 live with this strategy, from nothing; `traffic` is what that has beside gateway and path."""
         shell = self.stack.shell
         shell.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
         shell.kubectl("delete", "md", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=90s")
@@ -56,7 +63,11 @@ class Bench:
         spec = {
             "model": {"uri": f"models:/penguins@{ALIAS}"},
             "replicas": replicas,
-            "traffic": {"gateway": {"name": "public", "namespace": "gateways"}, "pathPrefix": "/bench"},
+            "traffic": {
+                **(traffic or {}),
+                "gateway": {"name": "public", "namespace": "gateways"},
+                "pathPrefix": "/bench",
+            },
             "strategy": strategy,
             "scaleDownDelaySeconds": warm_seconds,
         }
@@ -81,9 +92,9 @@ class Bench:
         revision = status["rejected"][-1]["revision"]["name"]
         shell("annotate", "md", NAME, "-n", NAMESPACE, f"sluice.dev/retry={revision}", "--overwrite")
 
-    def load(self, rate: float) -> Load:
+    def load(self, rate: float, headers_of: Callable[[int], Mapping[str, str]] = no_more) -> Load:
         """Send rows at a rate."""
-        return Load(f"{self.stack.gateway_url}/bench/invocations", request_rows(), rate)
+        return Load(f"{self.stack.gateway_url}/bench/invocations", request_rows(), rate, headers_of=headers_of)
 
 
 def hard_failure(bench: Bench, trials: int, rate: float) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The classic table of strategies, measured: `make bench-strategies`."""
