@@ -1,6 +1,7 @@
 """Envoy Gateway, installed with Helm from the chart that its own Go module carries."""
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ from hack.cluster import versions
 from hack.cluster.api import GATEWAY_CLASS, Api, gateway_serves
 from hack.cluster.build import GATEWAY as MODULE
 from hack.cluster.build import Toolchain, module_directory
+from hack.cluster.errors import ClusterError
 from hack.cluster.paths import SOURCES, Cache, ClusterPaths
 from hack.cluster.progress import Progress
 from hack.cluster.shell import run
@@ -75,8 +77,20 @@ class GatewayInstaller:
             with progress.step("gateway serves"):
                 apply(self.kubectl, self.paths, MANIFESTS / "gateway.yaml")
                 self.api.wait(lambda api: api.condition(GATEWAY_CLASS, "Accepted"), 60, "the GatewayClass")
-                what = f"the Gateway (see `kubectl describe -n {NAMESPACE} pods`)"
-                self.api.wait(lambda api: gateway_serves(api, self.port), 120, what)
+                self._wait_until_it_serves()
+
+    def _wait_until_it_serves(self) -> None:
+        what = f"the Gateway (see `kubectl describe -n {NAMESPACE} pods`)"
+        try:
+            self.api.wait(lambda api: gateway_serves(api, self.port), 30, what)
+        except ClusterError:
+            # On a busy machine Envoy Gateway 1.9.1 may have looked for the Gateway's address before it knew the node,
+            # and looks again only when something that the address depends on changes.
+            selector = "gateway.envoyproxy.io/owning-gateway-name=public"
+            run([self.kubectl, f"--kubeconfig={self.paths.kubeconfig}", f"--cache-dir={self.paths.state}/kubectl-cache",
+                 "annotate", "services", f"--namespace={NAMESPACE}", f"--selector={selector}",
+                 f"sluice.dev/nudged={int(time.time())}", "--overwrite"])  # fmt: skip
+            self.api.wait(lambda api: gateway_serves(api, self.port), 120, what)
 
     def _released(self) -> bool:
         """A release whose installation was interrupted does not count."""
