@@ -7,11 +7,12 @@ from flask import Flask, Response, g, request
 from mlflow.version import VERSION
 from werkzeug.exceptions import HTTPException
 
-from sluice_server import comparing, durations, metrics, routes_v2
+from sluice_server import comparing, durations, metrics, routes_v2, sender
 from sluice_server.engine import Engine
 from sluice_server.errors import OverloadedError, RequestError
 from sluice_server.gate import Gate
 from sluice_server.protocols import mlflow as protocol
+from sluice_server.sender import Sender
 from sluice_server.settings import Settings
 
 RETRY_AFTER_SECONDS = "1"
@@ -31,7 +32,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     gate = Gate(slots=settings.threads, queue=settings.max_queue, patience=settings.queue_timeout_seconds)
     metrics.create_series()
     durations.create_series()
-    comparing.create_series()
+    sender.create_series(comparing.CHANNEL.fates)
     _add_health(app)
     _add_answers(app, settings)
 
@@ -61,7 +62,7 @@ def _add_health(app: Flask) -> None:
 
 def _add_answers(app: Flask, settings: Settings) -> None:
     """Counting, comparing, headers and errors, the same for every endpoint."""
-    sender = comparing.Sender(settings.collector_url) if settings.collector_url else None
+    compared = Sender(settings.collector_url, comparing.CHANNEL) if settings.collector_url else None
 
     @app.before_request
     def begin() -> None:
@@ -76,8 +77,8 @@ def _add_answers(app: Flask, settings: Settings) -> None:
         if (assignment := g.pop("assignment", None)) is not None:
             metrics.finish(assignment, response.status_code)
             durations.answered(assignment, response.status_code, began=g.began)
-            if sender and (answer := _compared(assignment, response.status_code)):
-                sender.offer(answer)
+            if compared and (answer := _compared(assignment, response.status_code)):
+                compared.offer(answer)
         response.headers["x-sluice-revision"] = settings.revision
         response.headers["x-sluice-model-version"] = settings.model_version
         if (identity := request.headers.get("x-request-id")) is not None:
