@@ -7,9 +7,10 @@ from flask import Flask, Response, g, request
 from mlflow.version import VERSION
 from werkzeug.exceptions import HTTPException
 
-from sluice_server import comparing, durations, metrics, routes_v2, sender
+from sluice_server import comparing, durations, exposures, metrics, routes_v2, sender, users
 from sluice_server.engine import Engine
 from sluice_server.errors import OverloadedError, RequestError
+from sluice_server.experiments import Experiments
 from sluice_server.gate import Gate
 from sluice_server.protocols import mlflow as protocol
 from sluice_server.sender import Sender
@@ -32,7 +33,9 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     gate = Gate(slots=settings.threads, queue=settings.max_queue, patience=settings.queue_timeout_seconds)
     metrics.create_series()
     durations.create_series()
+    users.create_series()
     sender.create_series(comparing.CHANNEL.fates)
+    sender.create_series(exposures.CHANNEL.fates)
     _add_health(app)
     _add_answers(app, settings)
 
@@ -63,6 +66,7 @@ def _add_health(app: Flask) -> None:
 def _add_answers(app: Flask, settings: Settings) -> None:
     """Counting, comparing, headers and errors, the same for every endpoint."""
     compared = Sender(settings.collector_url, comparing.CHANNEL) if settings.collector_url else None
+    experiments = Experiments(settings)
 
     @app.before_request
     def begin() -> None:
@@ -71,12 +75,15 @@ def _add_answers(app: Flask, settings: Settings) -> None:
             copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
             g.assignment = "mirror" if copied else metrics.assignment_of(request.headers.get("x-sluice-assignment"))
             metrics.begin(g.assignment)
+            g.asked = experiments.begin(g.assignment, request)
 
     @app.after_request
     def finish(response: Response) -> Response:
         if (assignment := g.pop("assignment", None)) is not None:
             metrics.finish(assignment, response.status_code)
-            durations.answered(assignment, response.status_code, began=g.began)
+            seconds = durations.answered(assignment, response.status_code, began=g.began)
+            if asked := g.pop("asked", None):
+                experiments.answered(asked, request, status=response.status_code, seconds=seconds)
             if compared and (answer := _compared(assignment, response.status_code)):
                 compared.offer(answer)
         response.headers["x-sluice-revision"] = settings.revision
@@ -87,7 +94,7 @@ def _add_answers(app: Flask, settings: Settings) -> None:
 
     @app.errorhandler(RequestError)
     def refused(error: RequestError) -> Response:
-        if error.status >= 500 and not isinstance(error, OverloadedError):
+        if error.status == 500:
             log.error("request %s failed", request.headers.get("x-request-id", "-"), exc_info=error)
         response = _error(error.status, error.code, error.message)
         if isinstance(error, OverloadedError):
