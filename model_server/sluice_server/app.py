@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request
 from mlflow.version import VERSION
 from werkzeug.exceptions import HTTPException
 
-from sluice_server import comparing, durations, exposures, metrics, routes_v2, sender, users
+from sluice_server import comparing, durations, exposures, feedback, metrics, routes_v2, sender, users
 from sluice_server.engine import Engine
 from sluice_server.errors import OverloadedError, RequestError
 from sluice_server.experiments import Experiments
@@ -49,6 +49,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
         return Response(answer, mimetype="application/json")
 
     routes_v2.add(app, engine, settings, gate)
+    feedback.add(app, settings)
     return app
 
 

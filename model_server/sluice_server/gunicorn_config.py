@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Any
 
-from sluice_server import durations, metrics
+from sluice_server import durations, feedback, metrics
 from sluice_server.settings import Settings
 from sluice_server.users import Users
 
@@ -40,7 +40,7 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         "bind": [f"{settings.host}:{settings.port}", f"{settings.host}:{settings.mirror_port}"],
         "worker_class": "sluice_server.worker.Worker",
         "workers": settings.workers,
-        "threads": settings.threads + settings.max_queue + _SPARE_THREADS,
+        "threads": settings.threads + settings.max_queue + feedback.AT_ONCE + _SPARE_THREADS,
         "preload_app": True,
         "worker_tmp_dir": str(settings.runtime_dir),
         "control_socket_disable": True,
