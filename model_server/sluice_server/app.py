@@ -76,7 +76,7 @@ def _add_answers(app: Flask, settings: Settings) -> None:
             copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
             g.assignment = "mirror" if copied else metrics.assignment_of(request.headers.get("x-sluice-assignment"))
             metrics.begin(g.assignment)
-            g.asked = experiments.begin(g.assignment, request)
+            g.asked = experiments.begin(g.assignment, request.headers)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -84,7 +84,7 @@ def _add_answers(app: Flask, settings: Settings) -> None:
             metrics.finish(assignment, response.status_code)
             seconds = durations.answered(assignment, response.status_code, began=g.began)
             if asked := g.pop("asked", None):
-                experiments.answered(asked, request, status=response.status_code, seconds=seconds)
+                experiments.answered(asked, request.headers, status=response.status_code, seconds=seconds)
             if compared and (answer := _compared(assignment, response.status_code)):
                 compared.offer(answer)
         response.headers["x-sluice-revision"] = settings.revision

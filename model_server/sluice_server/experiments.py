@@ -1,6 +1,6 @@
 """What an A/B test needs to know of each answer: whose it was, for the metrics and for the collector."""
 
-from werkzeug.wrappers import Request
+from werkzeug.datastructures import Headers
 
 from sluice_server import durations
 from sluice_server.exposures import CHANNEL, Exposure
@@ -19,14 +19,14 @@ class Experiments:
         self._revision = settings.revision
         self._sender = Sender(settings.collector_url, CHANNEL) if settings.collector_url else None
 
-    def begin(self, assignment: str, request: Request) -> Asked | None:
+    def begin(self, assignment: str, headers: Headers) -> Asked | None:
         """A prediction request has arrived; None if it is of no experiment."""
-        unit = unit_of(request) if assignment == durations.COMPARED else None
+        unit = unit_of(headers) if assignment == durations.COMPARED else None
         return self._users.begin(unit) if unit else None
 
-    def answered(self, asked: Asked, request: Request, *, status: int, seconds: float | None) -> None:
+    def answered(self, asked: Asked, headers: Headers, *, status: int, seconds: float | None) -> None:
         """It is answered; `seconds` is the duration if that counts."""
         if self._users.answered(asked, failed=status >= 500, timed=seconds is not None) and seconds is not None:
             durations.answered_user(seconds)
-        if self._sender and (own := identity(request.headers.get(HEADER))):
+        if self._sender and (own := identity(headers.get(HEADER))):
             self._sender.offer(Exposure(asked.unit, self._revision, own))

@@ -106,12 +106,12 @@ def _counts(desk: Desk | None, settings: Settings) -> dict[str, int]:
             "collector.enabled=true), then roll out a version."
         )
     copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
-    if copied or (experiment := experiment_of(request)) is None:
+    if copied or (experiment := experiment_of(request.headers)) is None:
         raise NoExperimentError(
             "No A/B test is going on here, so nobody counts outcomes: there is no need to send them."
         )
     with desk.place():
-        told = outcomes.parse(_body(), experiment=experiment, unit=unit_of(request))
+        told = outcomes.parse(_body(), experiment=experiment, unit=unit_of(request.headers))
         return desk.hand_on(told)
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from werkzeug.wrappers import Request
+from werkzeug.datastructures import Headers
 
 from sluice_server.identities import HEADER as REQUEST
 from sluice_server.identities import identity
@@ -30,22 +30,22 @@ class Unit:
     of_user: bool
 
 
-def experiment_of(request: Request) -> str | None:
+def experiment_of(headers: Headers) -> str | None:
     """Return the experiment that the route has put this request into, None if there is none."""
-    said = request.headers.get(EXPERIMENT)
+    said = headers.get(EXPERIMENT)
     return said if said and _EXPERIMENT.fullmatch(said) else None
 
 
-def unit_of(request: Request) -> Unit | None:
+def unit_of(headers: Headers) -> Unit | None:
     """Return the unit of a request; None without an experiment, or with neither a user's id nor the request's.
 
     Headers that make no sense are as good as none: the user has not written them.
     """
-    if (experiment := experiment_of(request)) is None:
+    if (experiment := experiment_of(headers)) is None:
         return None
-    if (user := _user(request)) is not None:
+    if (user := _user(headers)) is not None:
         return Unit(experiment, unit_name(experiment, user), of_user=True)
-    if (own := identity(request.headers.get(REQUEST))) is not None:
+    if (own := identity(headers.get(REQUEST))) is not None:
         return Unit(experiment, unit_name(experiment, f"request:{own}"), of_user=False)
     return None
 
@@ -55,9 +55,21 @@ def unit_name(experiment: str, user: str) -> str:
     return hashlib.sha256(f"{experiment}\n{user}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _user(request: Request) -> str | None:
+def _user(headers: Headers) -> str | None:
     """Return the user's id as the gateway sees it: an empty header is one too, all who send it share a version."""
-    if (place := _PLACE.fullmatch(request.headers.get(PLACE, ""))) is None:
+    if (place := _PLACE.fullmatch(headers.get(PLACE, ""))) is None:
         return None
     kind, name = place.groups()
-    return request.headers.get(name) if kind == "header" else request.cookies.get(name) or None
+    return headers.get(name) if kind == "header" else _cookie(headers.get("cookie", ""), name)
+
+
+def _cookie(header: str, wanted: str) -> str | None:
+    """Return a cookie as it is sent, without quotes around it; None if it is missing or empty.
+
+    Nothing is decoded: what is no text is an id all the same.
+    """
+    for pair in header.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == wanted:
+            return value.strip().removeprefix('"').removesuffix('"') or None
+    return None
