@@ -19,7 +19,7 @@ DURATION = "sluice_request_duration_seconds"
 
 # Most lines of a page are cells, and the general parser needs 2 ms for them, every second and for every pod.
 _CELL_LINES = re.compile(rf"^{DURATION}_bucket.*\n?", re.MULTILINE)
-_CELL = re.compile(rf'{DURATION}_bucket\{{assignment="(random|user)",le="([^"\\]*)"\}} (\S+)')
+_CELL = re.compile(rf'^{DURATION}_bucket\{{assignment="(random|user)",le="([^"\\\n]*)"\}} (\S+)\s*$', re.MULTILINE)
 _EDGES = {*EDGES, math.inf}
 
 
@@ -36,8 +36,7 @@ def parse(text: str) -> Counters:
     Raises:
         MalformedError: this is no metrics page, or a family makes no sense, or requests or the start are missing.
     """
-    lines = _CELL_LINES.findall(text)
-    samples = _samples(_CELL_LINES.sub("", text) if lines else text)
+    samples = _samples(_CELL_LINES.sub("", text))
     starts = [sample.value for sample in samples if sample.name == START]
     if not starts:
         raise MalformedError(f"no {START}")
@@ -47,8 +46,11 @@ def parse(text: str) -> Counters:
     if not requests:
         raise MalformedError(f"no {REQUESTS}")
     at_random, targeted = (_answered(requests, assignment) for assignment in ("random", "targeted"))
-    timed, timed_users = map(_durations, _cells(lines).values())
-    return Counters(str(starts[0]), *at_random, timed, *targeted, *_users(samples), timed_users)
+    cells: dict[str, list[tuple[str, str]]] = {"random": [], "user": []}
+    for assignment, edge, count in _CELL.findall(text):
+        cells[assignment].append((edge, count))
+    random, user = map(_durations, cells.values())
+    return Counters(str(starts[0]), *at_random, random, *targeted, *_users(samples), user)
 
 
 def _answered(samples: list[Sample], assignment: str) -> tuple[int, int]:
@@ -74,16 +76,6 @@ def _samples(text: str) -> list[Sample]:
 
 def _count(sample: Sample) -> int:
     return _whole(REQUESTS, sample.value)
-
-
-def _cells(lines: list[str]) -> dict[str, list[tuple[str, str]]]:
-    """Sort edges and counts by assignment; of lines that are not written as ours are there are none."""
-    found: dict[str, list[tuple[str, str]]] = {"random": [], "user": []}
-    for line in lines:
-        if match := _CELL.fullmatch(line.rstrip()):
-            assignment, edge, count = match.groups()
-            found[assignment].append((edge, count))
-    return found
 
 
 def _durations(found: list[tuple[str, str]]) -> tuple[int, ...] | None:
