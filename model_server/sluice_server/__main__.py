@@ -44,7 +44,7 @@ def _serve(started: float) -> None:
     from sluice_server.settings import Settings  # noqa: PLC0415
 
     settings = Settings()
-    _prepare_counters(settings.runtime_dir / "sluice-metrics")
+    _prepare_counters(settings.counters_dir)
     application = _application(settings)
 
     from gunicorn.app.base import BaseApplication  # noqa: PLC0415

@@ -7,11 +7,13 @@ from flask import Flask, Response, g, request
 from mlflow.version import VERSION
 from werkzeug.exceptions import HTTPException
 
-from sluice_server import comparing, durations, metrics, routes_v2
+from sluice_server import comparing, durations, exposures, feedback, metrics, routes_v2, sender, users
 from sluice_server.engine import Engine
 from sluice_server.errors import OverloadedError, RequestError
+from sluice_server.experiments import Experiments
 from sluice_server.gate import Gate
 from sluice_server.protocols import mlflow as protocol
+from sluice_server.sender import Sender
 from sluice_server.settings import Settings
 
 RETRY_AFTER_SECONDS = "1"
@@ -31,7 +33,9 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     gate = Gate(slots=settings.threads, queue=settings.max_queue, patience=settings.queue_timeout_seconds)
     metrics.create_series()
     durations.create_series()
-    comparing.create_series()
+    users.create_series()
+    sender.create_series(comparing.CHANNEL.fates)
+    sender.create_series(exposures.CHANNEL.fates)
     _add_health(app)
     _add_answers(app, settings)
 
@@ -45,6 +49,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
         return Response(answer, mimetype="application/json")
 
     routes_v2.add(app, engine, settings, gate)
+    feedback.add(app, settings)
     return app
 
 
@@ -61,7 +66,8 @@ def _add_health(app: Flask) -> None:
 
 def _add_answers(app: Flask, settings: Settings) -> None:
     """Counting, comparing, headers and errors, the same for every endpoint."""
-    sender = comparing.Sender(settings.collector_url) if settings.collector_url else None
+    compared = Sender(settings.collector_url, comparing.CHANNEL) if settings.collector_url else None
+    experiments = Experiments(settings)
 
     @app.before_request
     def begin() -> None:
@@ -70,14 +76,17 @@ def _add_answers(app: Flask, settings: Settings) -> None:
             copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
             g.assignment = "mirror" if copied else metrics.assignment_of(request.headers.get("x-sluice-assignment"))
             metrics.begin(g.assignment)
+            g.asked = experiments.begin(g.assignment, request.headers)
 
     @app.after_request
     def finish(response: Response) -> Response:
         if (assignment := g.pop("assignment", None)) is not None:
             metrics.finish(assignment, response.status_code)
-            durations.answered(assignment, response.status_code, began=g.began)
-            if sender and (answer := _compared(assignment, response.status_code)):
-                sender.offer(answer)
+            seconds = durations.answered(assignment, response.status_code, began=g.began)
+            if asked := g.pop("asked", None):
+                experiments.answered(asked, request.headers, status=response.status_code, seconds=seconds)
+            if compared and (answer := _compared(assignment, response.status_code)):
+                compared.offer(answer)
         response.headers["x-sluice-revision"] = settings.revision
         response.headers["x-sluice-model-version"] = settings.model_version
         if (identity := request.headers.get("x-request-id")) is not None:
@@ -86,7 +95,7 @@ def _add_answers(app: Flask, settings: Settings) -> None:
 
     @app.errorhandler(RequestError)
     def refused(error: RequestError) -> Response:
-        if error.status >= 500 and not isinstance(error, OverloadedError):
+        if error.status == 500:
             log.error("request %s failed", request.headers.get("x-request-id", "-"), exc_info=error)
         response = _error(error.status, error.code, error.message)
         if isinstance(error, OverloadedError):

@@ -19,6 +19,7 @@ from prometheus_client import Histogram
 EDGES = tuple(float(f"{1.2 ** (half / 2):.6g}") for half in range(-84, 46))
 
 COMPARED = "random"  # the other assignments are no fair sample, and 132 lines each
+USER = "user"  # of those, the first that counts of each user of an experiment
 
 _seconds = Histogram(
     "sluice_request_duration_seconds",
@@ -46,6 +47,7 @@ _thread = threading.local()
 def create_series() -> None:
     """The cells exist from the start, for requests assigned at random only: the page is read every second."""
     _seconds.labels(COMPARED)
+    _seconds.labels(USER)
 
 
 def worker_began(warm_up_seconds: float) -> None:
@@ -65,7 +67,19 @@ def begun() -> float:
     return time.monotonic() if at is None else at
 
 
-def answered(assignment: str, status: int, *, began: float) -> None:
-    """A request that began at this monotonic time is answered with this HTTP status."""
-    if assignment == COMPARED and status < 400 and began >= _warm_up.until:
-        _seconds.labels(COMPARED).observe(max(0.0, time.monotonic() - began))
+def answered(assignment: str, status: int, *, began: float) -> float | None:
+    """A request that began at this monotonic time is answered with this HTTP status.
+
+    Returns:
+        Its duration in seconds if it counts.
+    """
+    if assignment != COMPARED or status >= 400 or began < _warm_up.until:
+        return None
+    seconds = max(0.0, time.monotonic() - began)
+    _seconds.labels(COMPARED).observe(seconds)
+    return seconds
+
+
+def answered_user(seconds: float) -> None:
+    """It was the first of its user that counts."""
+    _seconds.labels(USER).observe(seconds)

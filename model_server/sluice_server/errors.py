@@ -37,3 +37,17 @@ class OverloadedError(RequestError):
 
     status = 503
     code = "TEMPORARILY_UNAVAILABLE"
+
+
+class NoExperimentError(RequestError):
+    """Outcomes are fed back, and nobody counts them."""
+
+    status = 409
+    code = "INVALID_STATE"
+
+
+class NotInstalledError(RequestError):
+    """What is asked for needs a part of Sluice that is not there; the same request will fail again."""
+
+    status = 501
+    code = "NOT_IMPLEMENTED"

@@ -5,8 +5,9 @@ import socket
 import time
 from typing import Any
 
-from sluice_server import durations, metrics
+from sluice_server import durations, feedback, metrics
 from sluice_server.settings import Settings
+from sluice_server.users import Users
 
 # Seconds of silence after which the kernel asks whether the other side still exists: connections are kept for an hour.
 _KEEPALIVE_PROBE_AFTER_SECONDS = 60
@@ -29,11 +30,17 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         gc.collect()
         gc.freeze()  # workers share the model's memory until they write to it, and the collector would
 
+    users = Users(settings.counters_dir)
+
+    def child_exit(_arbiter: Any, worker: Any) -> None:
+        metrics.worker_died(worker.pid)
+        users.worker_died(worker.pid)
+
     return {
         "bind": [f"{settings.host}:{settings.port}", f"{settings.host}:{settings.mirror_port}"],
         "worker_class": "sluice_server.worker.Worker",
         "workers": settings.workers,
-        "threads": settings.threads + settings.max_queue + _SPARE_THREADS,
+        "threads": settings.threads + settings.max_queue + feedback.AT_ONCE + _SPARE_THREADS,
         "preload_app": True,
         "worker_tmp_dir": str(settings.runtime_dir),
         "control_socket_disable": True,
@@ -44,5 +51,5 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         "errorlog": "-",
         "when_ready": when_ready,
         "post_fork": lambda _arbiter, _worker: durations.worker_began(settings.warm_up_seconds),
-        "child_exit": lambda _arbiter, worker: metrics.worker_died(worker.pid),
+        "child_exit": child_exit,
     }

@@ -36,7 +36,12 @@ class Settings(BaseSettings):
         description="Above the gateway's idle timeout (Envoy: 1 h), so that the gateway closes first.",
     )
 
-    collector_url: str = Field(default="", description="Where answers are compared; empty: nowhere.")
+    collector_url: str = Field(default="", description="Who is told of answers and outcomes; empty: nobody.")
 
     trust_pickle: bool = Field(default=False, description="Load formats that can run any code while they are loaded.")
     runtime_dir: Path = Field(default=Path("/tmp"), description="The only place that is written to.")  # noqa: S108
+
+    @property
+    def counters_dir(self) -> Path:
+        """Where the counts are that all workers share; empty at the start of each run of the container."""
+        return self.runtime_dir / "sluice-metrics"

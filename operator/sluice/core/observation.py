@@ -57,6 +57,9 @@ class Counters:
 
     `durations` counts the answers that took at most each of `sluice.analysis.cells.EDGES` seconds, and last all of
     them; None when the server has no such cells.
+
+    `users` counts those of the pod's A/B tests that were answered, `users_failed` those of them that got a 5xx at least
+    once, each once in a test; `user_durations` the first answer of each that `durations` counts, in the same cells.
     """
 
     start: str
@@ -65,6 +68,9 @@ class Counters:
     durations: tuple[int, ...] | None = None
     targeted_requests: int = 0
     targeted_errors: int = 0
+    users: int = 0
+    users_failed: int = 0
+    user_durations: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

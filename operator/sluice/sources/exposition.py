@@ -13,12 +13,13 @@ from sluice.analysis.cells import EDGES
 from sluice.core.observation import Counters
 
 REQUESTS = "sluice_requests_total"
+USERS = "sluice_users_total"
 START = "sluice_server_start_time_seconds"
 DURATION = "sluice_request_duration_seconds"
 
 # Most lines of a page are cells, and the general parser needs 2 ms for them, every second and for every pod.
 _CELL_LINES = re.compile(rf"^{DURATION}_bucket.*\n?", re.MULTILINE)
-_CELL = re.compile(rf'{DURATION}_bucket\{{assignment="random",le="([^"\\]*)"\}} (\S+)')
+_CELL = re.compile(rf'^{DURATION}_bucket\{{assignment="(random|user)",le="([^"\\\n]*)"\}} (\S+)\s*$', re.MULTILINE)
 _EDGES = {*EDGES, math.inf}
 
 
@@ -27,16 +28,15 @@ class MalformedError(Exception):
 
 
 def parse(text: str) -> Counters:
-    """Count the requests that were assigned at random, and apart from them those that were targeted.
+    """Count the requests that were assigned at random, apart from them those that were targeted, and users.
 
     Requests that somebody addressed to this revision on purpose are no evidence: who asks them is no random sample.
-    A server without durations, or with other cells than ours, still has its errors counted.
+    A server without durations, or with other cells than ours, still has its errors counted; one without users has none.
 
     Raises:
         MalformedError: this is no metrics page, or a family makes no sense, or requests or the start are missing.
     """
-    cells = _CELL_LINES.findall(text)
-    samples = _samples(_CELL_LINES.sub("", text) if cells else text)
+    samples = _samples(_CELL_LINES.sub("", text))
     starts = [sample.value for sample in samples if sample.name == START]
     if not starts:
         raise MalformedError(f"no {START}")
@@ -46,7 +46,11 @@ def parse(text: str) -> Counters:
     if not requests:
         raise MalformedError(f"no {REQUESTS}")
     at_random, targeted = (_answered(requests, assignment) for assignment in ("random", "targeted"))
-    return Counters(str(starts[0]), *at_random, _durations(cells), *targeted)
+    cells: dict[str, list[tuple[str, str]]] = {"random": [], "user": []}
+    for assignment, edge, count in _CELL.findall(text):
+        cells[assignment].append((edge, count))
+    random, user = map(_durations, cells.values())
+    return Counters(str(starts[0]), *at_random, random, *targeted, *_users(samples), user)
 
 
 def _answered(samples: list[Sample], assignment: str) -> tuple[int, int]:
@@ -54,6 +58,13 @@ def _answered(samples: list[Sample], assignment: str) -> tuple[int, int]:
     mine = [sample for sample in samples if sample.labels.get("assignment") == assignment]
     errors = sum(_count(sample) for sample in mine if sample.labels.get("outcome") == "error")
     return sum(_count(sample) for sample in mine), errors
+
+
+def _users(samples: list[Sample]) -> tuple[int, int]:
+    """Return the users, and those that a 5xx was seen by; a page is read while it is written to."""
+    counts = {sample.labels.get("outcome"): _whole(USERS, sample.value) for sample in samples if sample.name == USERS}
+    seen = counts.get("seen", 0)
+    return seen, min(seen, counts.get("failed", 0))
 
 
 def _samples(text: str) -> list[Sample]:
@@ -67,9 +78,8 @@ def _count(sample: Sample) -> int:
     return _whole(REQUESTS, sample.value)
 
 
-def _durations(lines: list[str]) -> tuple[int, ...] | None:
-    """Read the cells; None unless they are exactly those that evidence is made of."""
-    found = [match.groups() for line in lines if (match := _CELL.fullmatch(line.rstrip()))]
+def _durations(found: list[tuple[str, str]]) -> tuple[int, ...] | None:
+    """Read the cells of one assignment; None unless they are exactly those that evidence is made of."""
     try:
         cells = {float(edge): float(value) for edge, value in found}
     except ValueError as problem:

@@ -14,6 +14,7 @@ with warnings.catch_warnings():  # MLflow warns about its own code while it is i
 from sluice_server.engine import Engine, load
 
 from tests.unit.sluice_server import models
+from tests.unit.sluice_server.collecting import Collector, collecting
 from tests.unit.sluice_server.running import Running, start
 
 
@@ -37,3 +38,9 @@ def server(classifier_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     running = start(classifier_dir, tmp_path_factory.mktemp("server"), SLUICE_WORKERS="2")
     yield running
     running.stop()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector

@@ -1,14 +1,10 @@
-"""What the collector is told of answers: by the real server, and what becomes of it when the collector is away."""
+"""What the collector is told of answers by the real server."""
 
 import json
-import socket
-import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,56 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sluice_collector.protocol import Batch
-from sluice_server.comparing import MOST_PREDICTIONS, Answer, Sender, asked
+from sluice_server.comparing import MOST_PREDICTIONS, Answer, asked
 from sluice_server.protocols.mlflow import dumps
 
+from tests.unit.sluice_server.collecting import Collector, free_port
 from tests.unit.sluice_server.running import FAILING_ROW, GOOD_ROW, Running, predict, start, until
 
 COMPARE = "default/penguins-1a2b3c4d-7;100"
-
-
-@dataclass
-class Collector:
-    """Takes answers, and answers with the statuses it is given, then with 200."""
-
-    statuses: list[int] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list)
-    calls: int = 0
-    url: str = ""
-
-    def answer(self, body: bytes) -> int:
-        self.calls += 1
-        status = self.statuses.pop(0) if self.statuses else 200
-        if status == 200:
-            self.told += json.loads(body)["answers"]
-        return status
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    collector = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            status = collector.answer(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(status if self.path == "/v1/answers" else 404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        collector.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield collector
-        server.shutdown()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture
@@ -190,56 +143,3 @@ def test_the_collector_takes_what_is_told() -> None:
     for predictions in (np.array(["Adelie"]), [1e200], np.arange(100), {"a": [1, None, True, 0.5]}, [2**63]):
         Batch.model_validate_json(dumps({"answers": [answer(1, predictions).told()]}))
     Batch.model_validate_json(dumps({"answers": [answer(1, status=500).told()]}))
-
-
-def test_answers_wait_for_a_collector_that_fails_and_none_is_lost(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sluice_server.comparing.RETRY_SECONDS", 0.01)
-    collector.statuses = [503, 500, 429]
-    sender = Sender(collector.url)
-    for number in range(3):
-        sender.offer(answer(number))
-    until(lambda: len(collector.told) == 3)
-    assert {told["request"] for told in collector.told} == {"r0", "r1", "r2"}
-
-
-def test_a_batch_that_nobody_takes_for_too_long_makes_room(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sluice_server.comparing.PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr("sluice_server.comparing.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("sluice_server.comparing.PAUSE_SECONDS", 0.0)
-    collector.statuses = [503]
-    sender = Sender(collector.url)
-    sender.offer(answer(1))
-    until(lambda: collector.calls == 1)
-    sender.offer(answer(2))
-    until(lambda: collector.told)
-    assert [told["request"] for told in collector.told] == ["r2"]
-
-
-def test_what_does_not_fit_is_dropped_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluice_server.comparing.RETRY_SECONDS", 60)
-    sender = Sender(f"http://127.0.0.1:{free_port()}", capacity=10)
-    for number in range(1000):
-        sender.offer(answer(number))
-    assert sender._waiting.qsize() <= 10
-
-
-def test_what_is_refused_or_cannot_be_told_stops_nothing(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluice_server.comparing.PAUSE_SECONDS", 0.0)
-
-    class Odd:
-        def tolist(self) -> Any:
-            raise ValueError("no")
-
-    sender = Sender(collector.url)
-    sender.offer(answer(1, Odd()))
-    collector.statuses = [400]
-    until(sender._waiting.empty)
-    sender.offer(answer(2))
-    until(lambda: collector.calls == 1)
-    sender.offer(answer(3))
-    until(lambda: collector.told)
-    assert [told["request"] for told in collector.told] == ["r3"]

@@ -64,10 +64,11 @@ def test_cells_add_up_across_workers(running: Running) -> None:
     assert cells[-1] == page[COUNT] == before + 80
 
 
-def test_only_one_assignment_has_cells(running: Running) -> None:
+def test_only_requests_at_random_and_their_users_have_cells(running: Running) -> None:
     names = [name for name in running.metrics() if name.startswith("sluice_request_duration")]
-    assert len(names) == len(EDGES) + 3
-    assert all('assignment="random"' in name for name in names)
+    for assignment in ("random", "user"):
+        assert len([name for name in names if f'assignment="{assignment}"' in name]) == len(EDGES) + 3
+    assert len(names) == 2 * (len(EDGES) + 3)
 
 
 def test_the_first_seconds_of_a_worker_do_not_count(server: Running) -> None:
@@ -100,9 +101,9 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_what_arrives_during_the_warm_up_does_not_count_even_when_answered_later(recorded: list[float]) -> None:
     durations.worker_began(3600)
-    durations.answered("random", 200, began=time.monotonic())
+    assert durations.answered("random", 200, began=time.monotonic()) is None
     assert recorded == []
-    durations.answered("random", 200, began=time.monotonic() + 3601)
+    assert durations.answered("random", 200, began=time.monotonic() + 3601) == 0.0
     assert recorded == [0.0]
 
 

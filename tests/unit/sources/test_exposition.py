@@ -47,6 +47,42 @@ def test_what_was_targeted_is_counted_apart() -> None:
     assert parse(text) == Counters("1795470073.1", 100, 3, targeted_requests=1005, targeted_errors=1000)
 
 
+USERS = """\
+sluice_users_total{outcome="failed"} 4.0
+sluice_users_total{outcome="seen"} 60.0
+"""
+
+
+def test_users_are_counted_beside_requests() -> None:
+    text = COUNTS + USERS + START + cells(0.0, 2.0, 90.0) + cells(1.0, 5.0, assignment="user")
+    found = parse(text)
+    assert (found.requests, found.users, found.users_failed) == (100, 60, 4)
+    assert found.durations == (0, 2, *[90] * (len(EDGES) - 1))
+    assert found.user_durations == (1, *[5] * len(EDGES))
+
+
+def test_a_server_that_knows_no_users_has_none() -> None:
+    found = parse(COUNTS + cells(5.0) + START)
+    assert (found.users, found.users_failed, found.user_durations) == (0, 0, None)
+
+
+def test_a_page_that_was_read_while_a_user_failed_does_not_say_that_more_failed_than_there_are() -> None:
+    text = COUNTS + USERS.replace("60.0", "3.0") + START
+    assert (parse(text).users, parse(text).users_failed) == (3, 3)
+
+
+@pytest.mark.parametrize("count", ["-1", "0.5", "NaN", "+Inf", "many"])
+def test_users_that_make_no_sense_are_garbage(count: str) -> None:
+    with pytest.raises(MalformedError, match="garbage"):
+        parse(COUNTS + USERS.replace("4.0", count) + START)
+
+
+def test_cells_of_users_that_are_not_ours_leave_those_of_requests() -> None:
+    found = parse(COUNTS + cells(5.0) + cells(5.0, assignment="user").partition("\n")[2] + START)
+    assert found.durations is not None
+    assert found.user_durations is None
+
+
 def test_other_families_and_labels_do_not_matter() -> None:
     other = 'python_info{version="3.11"} 1\nsluice_requests_in_progress{assignment="random"} 5\n'
     labelled = COUNTS.replace("{", '{pod="x",', 1)
@@ -88,7 +124,7 @@ def test_a_page_that_is_not_ours_is_refused_in_a_few_words(text: str, words: str
     assert len(str(problem.value)) < 80
 
 
-pieces = st.sampled_from([*COUNTS.splitlines(keepends=True), *page().splitlines(keepends=True), cells(1, 2)])
+pieces = st.sampled_from([*COUNTS.splitlines(keepends=True), *page().splitlines(keepends=True), cells(1, 2), USERS])
 mangled = st.lists(pieces | st.text(alphabet='# {}=,"\\\n\t.0123456789eE+-aTYPE', max_size=30), max_size=8).map("".join)
 
 
@@ -99,6 +135,7 @@ def test_no_text_raises_anything_else(text: str) -> None:
     except MalformedError:
         return
     assert found.requests >= found.errors >= 0
+    assert found.users >= found.users_failed >= 0
 
 
 def test_durations_are_counts_up_to_each_edge() -> None:
@@ -146,12 +183,18 @@ def test_the_model_servers_own_page_is_read() -> None:
     histogram = Histogram(name, "D.", ["assignment"], buckets=durations.EDGES, registry=registry)
     for seconds in (0.0001, 1.0, 1.01, 100.0):
         histogram.labels("random").observe(seconds)
+    histogram.labels("user").observe(1.0)
+    users = Counter("sluice_users", "Users.", ["outcome"], registry=registry)
+    users.labels("seen").inc(3)
+    users.labels("failed").inc()
     found = parse(generate_latest(registry).decode())
     assert (found.start, found.requests, found.errors) == ("1795470073.5", 7, 2)
     assert found.durations is not None
     up_to_a_second = EDGES.index(1.0)
     assert found.durations[up_to_a_second - 1 : up_to_a_second + 2] == (1, 2, 3)
     assert found.durations[-2:] == (3, 4)
+    assert (found.users, found.users_failed) == (3, 1)
+    assert found.user_durations == tuple(int(edge >= 1.0) for edge in (*EDGES, float("inf")))
 
 
 def test_server_and_operator_know_the_same_cells() -> None:

@@ -1,0 +1,75 @@
+"""Whose request it is in an A/B test: a user's, or nobody's but its own.
+
+The route says of which experiment a request is, and where a user's id is found. That id is not sent, kept or logged: a
+unit is a hash of it that is another one in each experiment, so units of two experiments can't be linked.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from werkzeug.datastructures import Headers
+
+from sluice_server.identities import HEADER as REQUEST
+from sluice_server.identities import identity
+
+EXPERIMENT: Final = "x-sluice-experiment"
+PLACE: Final = "x-sluice-unit"
+
+_EXPERIMENT = re.compile(r"[a-z0-9][-a-z0-9]{0,62}/[a-z0-9][-.a-z0-9]{0,252}")
+_PLACE = re.compile(r"(header|cookie):([!#$%&'*+.^_`|~0-9A-Za-z-]{1,256})")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of an experiment: `name` is 32 hex digits, `of_user` whether a user's id is behind it."""
+
+    experiment: str
+    name: str
+    of_user: bool
+
+
+def experiment_of(headers: Headers) -> str | None:
+    """Return the experiment that the route has put this request into, None if there is none."""
+    said = headers.get(EXPERIMENT)
+    return said if said and _EXPERIMENT.fullmatch(said) else None
+
+
+def unit_of(headers: Headers) -> Unit | None:
+    """Return the unit of a request; None without an experiment, or with neither a user's id nor the request's.
+
+    Headers that make no sense are as good as none: the user has not written them.
+    """
+    if (experiment := experiment_of(headers)) is None:
+        return None
+    if (user := _user(headers)) is not None:
+        return Unit(experiment, unit_name(experiment, user), of_user=True)
+    if (own := identity(headers.get(REQUEST))) is not None:
+        return Unit(experiment, unit_name(experiment, f"request:{own}"), of_user=False)
+    return None
+
+
+def unit_name(experiment: str, user: str) -> str:
+    """Return the hash that an experiment knows a user by."""
+    return hashlib.sha256(f"{experiment}\n{user}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _user(headers: Headers) -> str | None:
+    """Return the user's id as the gateway sees it: an empty header is one too, all who send it share a version."""
+    if (place := _PLACE.fullmatch(headers.get(PLACE, ""))) is None:
+        return None
+    kind, name = place.groups()
+    return headers.get(name) if kind == "header" else _cookie(headers.get("cookie", ""), name)
+
+
+def _cookie(header: str, wanted: str) -> str | None:
+    """Return a cookie as it is sent, without quotes around it; None if it is missing or empty.
+
+    Nothing is decoded: what is no text is an id all the same.
+    """
+    for pair in header.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == wanted:
+            return value.strip().removeprefix('"').removesuffix('"') or None
+    return None
