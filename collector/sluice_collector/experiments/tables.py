@@ -37,9 +37,13 @@ requests = Table(
     Column("request", String(128), primary_key=True),
     Column("unit", String(32), nullable=False),
     Column("arrived", Float, nullable=False),  # Unix seconds
-    Index("experiment_requests_old", "experiment", "arrived"),
     sqlite_with_rowid=False,
 )
+
+# For the oldest of an experiment. Without statistics, PostgreSQL would use the first of them to look up a few requests,
+# and read all of them; SQLite would not use the second, and sort them all.
+Index("experiment_requests_old", requests.c.experiment, requests.c.arrived).ddl_if(dialect="sqlite")
+Index("experiment_requests_by_age", requests.c.arrived, requests.c.experiment).ddl_if(dialect="postgresql")
 
 outcomes = Table(
     "experiment_outcomes",
