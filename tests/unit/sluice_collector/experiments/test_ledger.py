@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -173,13 +173,16 @@ def test_a_batch_is_taken_in_whole_or_not_at_all_wherever_the_process_dies(world
         exposure("r4", experiment=OTHER),
     ]
     fed = [of_request("r3", 4.0), of_user("cid"), of_user("ann", experiment=OTHER)]
-    batches: list[tuple[list[News], int]] = [([*came], 10), ([*fed], 8)]
-    for batch, most in batches:
+    calls: list[tuple[Callable[[], object], int]] = [
+        (lambda: experiments.expose(came), 10),
+        (lambda: experiments.feed(fed), 8),
+    ]
+    for call, most in calls:
         before = world.retention().rows()
         for statement in itertools.count():
             try:
                 with dying_at(statement):
-                    tell(experiments, batch)
+                    call()
                 break
             except DiedError:
                 assert world.retention().rows() == before
