@@ -51,10 +51,10 @@ def test_requests_are_remembered_as_long_as_copies_of_them_may_come(world: World
     results(experiments, window=1)
     world.clock.now += world.bounds.remember - 1
     retention.forget()
-    assert experiments.expose([exposure()]) == Exposed(0, 1)
+    assert experiments.expose([exposure(), exposure("r2")]) == Exposed(1, 1)
     world.clock.now += 2
     retention.forget()
-    assert experiments.expose([exposure()]) == Exposed(1, 0)
+    assert experiments.expose([exposure(), exposure("r2")]) == Exposed(1, 1)
     assert results(experiments, window=1).versions == {"blue": Version(1, 1)}  # and the user is no new one
 
 
