@@ -1,1 +1,1 @@
-"""The collector: joins what two versions of a model answered to the same requests, and counts how far they agree."""
+"""The collector: compares what two versions answered to the same requests, and counts what became of their users."""

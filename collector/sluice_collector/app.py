@@ -7,8 +7,11 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from sluice_collector.experiments import routes
+from sluice_collector.experiments.ledger import Experiments
+from sluice_collector.experiments.retention import Retention
 from sluice_collector.ledger import Ledger
-from sluice_collector.metrics import Metrics
+from sluice_collector.metrics import Metrics, Stored
 from sluice_collector.protocol import MOST_ANSWERS, MOST_BYTES, Batch, sentence, shown
 
 RETRY_AFTER_SECONDS = "1"
@@ -16,17 +19,18 @@ RETRY_AFTER_SECONDS = "1"
 log = logging.getLogger(__name__)
 
 
-def create_app(ledger: Ledger, metrics: Metrics) -> Flask:
+def create_app(ledger: Ledger, experiments: Experiments, retention: Retention, metrics: Metrics) -> Flask:
     """The application; it answers before its database does, and says so."""
     app = Flask("sluice_collector", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
-    _add_protocol(app, ledger, metrics)
-    _add_health(app, ledger, metrics)
+    _add_comparisons(app, ledger, metrics)
+    routes.add(app, experiments, retention, metrics)
+    _add_health(app, ledger, retention, metrics)
     _add_errors(app, metrics)
     return app
 
 
-def _add_protocol(app: Flask, ledger: Ledger, metrics: Metrics) -> None:
+def _add_comparisons(app: Flask, ledger: Ledger, metrics: Metrics) -> None:
     @app.post("/v1/answers")
     def record() -> dict[str, int]:
         batch = Batch.model_validate_json(request.get_data(cache=False))
@@ -41,7 +45,7 @@ def _add_protocol(app: Flask, ledger: Ledger, metrics: Metrics) -> None:
         return Response(body, mimetype="application/json")
 
 
-def _add_health(app: Flask, ledger: Ledger, metrics: Metrics) -> None:
+def _add_health(app: Flask, ledger: Ledger, retention: Retention, metrics: Metrics) -> None:
     @app.get("/healthz")
     def alive() -> Response:
         return Response("ok\n", mimetype="text/plain")
@@ -53,7 +57,8 @@ def _add_health(app: Flask, ledger: Ledger, metrics: Metrics) -> None:
 
     @app.get("/metrics")
     def page() -> Response:
-        return Response(metrics.page(ledger.waiting), content_type="text/plain; version=0.0.4; charset=utf-8")
+        stored = Stored(waiting=ledger.waiting(), experiment_rows=retention.rows(), outcomes=retention.waiting())
+        return Response(metrics.page(stored), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _add_errors(app: Flask, metrics: Metrics) -> None:
@@ -66,9 +71,8 @@ def _add_errors(app: Flask, metrics: Metrics) -> None:
     def too_large(_: RequestEntityTooLarge) -> tuple[dict[str, str], int]:
         metrics.refused("too_large")
         megabytes = MOST_BYTES // 1024**2
-        return {
-            "error": f"The body is larger than {megabytes} MiB: send at most {MOST_ANSWERS} answers in a call."
-        }, 413
+        what = request.path.rpartition("/")[2]
+        return {"error": f"The body is larger than {megabytes} MiB: send at most {MOST_ANSWERS} {what} in a call."}, 413
 
     @app.errorhandler(HTTPException)
     def unknown(error: HTTPException) -> tuple[dict[str, str], int]:

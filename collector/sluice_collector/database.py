@@ -1,16 +1,21 @@
 """SQLite or PostgreSQL, so that the rest need not know which."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sluice_collector.tables import METADATA
 
 _SCHEMA_LOCK = 7_583_442
 """Any number: whoever creates the tables on PostgreSQL holds this lock."""
+_INSERT: Mapping[str, type[sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.Insert,
+    "postgresql": postgresql.Insert,
+}
 
 
 class Database:
@@ -52,6 +57,10 @@ class Database:
         self._prepare()
         with self._engine.begin() as connection:
             yield connection
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An insert that may leave alone what is there."""
+        return _INSERT[self.dialect](table)
 
     def close(self) -> None:
         """Let go of all connections."""

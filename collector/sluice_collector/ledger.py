@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sluice_collector.answers import SIDES, Answer, Side, dump, load
 from sluice_collector.compare import Compared
@@ -17,10 +16,6 @@ from sluice_collector.tables import answers, comparisons
 from sluice_collector.tally import Tally
 
 _TALLY = TypeAdapter(Tally)
-_INSERT: Mapping[str, type[sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.Insert,
-    "postgresql": postgresql.Insert,
-}
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ class Ledger:
 
     def _lock(self, connection: Connection, name: str, now: float) -> tuple[int, Tally]:
         """Begin a comparison, unless it is there, and hold it until the end of the transaction."""
-        empty = _INSERT[self._database.dialect](comparisons).values(
+        empty = self._database.insert(comparisons).values(
             name=name, touched=now, tally=_TALLY.dump_json(Tally()).decode()
         )
         wanted = select(comparisons.c.id, comparisons.c.tally).where(comparisons.c.name == name).with_for_update()

@@ -13,6 +13,7 @@ from sluice_collector.latency import Latency
 from sluice_collector.tally import Tally
 
 MOST_ANSWERS = 1000
+"""Or exposures, or outcomes, in a call."""
 MOST_BYTES = 8 * 1024 * 1024
 """Of a body: a thousand answers with all their fields as long as they may be."""
 MOST_PREDICTIONS = 64
@@ -23,7 +24,8 @@ LARGEST_INTEGER = 2**64
 """Larger integers are taken as floats."""
 
 
-def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
+def matching(pattern: str, sentence: str) -> Callable[[str], str]:
+    """Return a check that a whole text has a form; the sentence says what to write."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -34,18 +36,18 @@ def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
     return check
 
 
-Comparison = Annotated[
+RecordName = Annotated[
     str,
     Field(max_length=320),
     AfterValidator(
-        _matching(r"[a-z0-9]([-a-z0-9]{0,62})/[a-z0-9]([-.a-z0-9]{0,252})", "write NAMESPACE/NAME of the RolloutRecord")
+        matching(r"[a-z0-9]([-a-z0-9]{0,62})/[a-z0-9]([-.a-z0-9]{0,252})", "write NAMESPACE/NAME of the RolloutRecord")
     ),
 ]
 Request = Annotated[
-    str, AfterValidator(_matching(r"[\x21-\x7e]{1,128}", "write 1 to 128 visible characters of ASCII, without spaces"))
+    str, AfterValidator(matching(r"[\x21-\x7e]{1,128}", "write 1 to 128 visible characters of ASCII, without spaces"))
 ]
 Digest = Annotated[
-    str, AfterValidator(_matching(r"[-_A-Za-z0-9+/=:]{8,128}", "write a hash of 8 to 128 letters, digits and -_+/=:"))
+    str, AfterValidator(matching(r"[-_A-Za-z0-9+/=:]{8,128}", "write a hash of 8 to 128 letters, digits and -_+/=:"))
 ]
 Value = (
     bool
@@ -63,14 +65,16 @@ _PLAINLY = {
 }
 
 
-class _Received(BaseModel):
+class Received(BaseModel):
+    """Whatever comes from outside."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class ReceivedAnswer(_Received):
+class ReceivedAnswer(Received):
     """One answer that a model server gave to a request that was sampled."""
 
-    comparison: Comparison
+    comparison: RecordName
     request: Request = Field(description="The request's x-request-id.")
     side: Literal["stable", "candidate"]
     status: int = Field(ge=100, le=599)
@@ -92,7 +96,7 @@ class ReceivedAnswer(_Received):
         return Answer(**fields, predictions=None if predictions is None else tuple(predictions))
 
 
-class Batch(_Received):
+class Batch(Received):
     """The body of POST /v1/answers."""
 
     answers: list[ReceivedAnswer] = Field(max_length=MOST_ANSWERS)
@@ -121,18 +125,20 @@ def _message(error: ErrorDetails) -> str:
     return _PLAINLY.get(error["type"], error["msg"])
 
 
-class _Sent(BaseModel):
+class Sent(BaseModel):
+    """Whatever is answered."""
+
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
-class Sides(_Sent):
+class Sides(Sent):
     """A count of each side."""
 
     stable: int
     candidate: int
 
 
-class ClassCount(_Sent):
+class ClassCount(Sent):
     """How often stable said one label and the candidate the other."""
 
     stable: str
@@ -140,7 +146,7 @@ class ClassCount(_Sent):
     count: int
 
 
-class Numbers(_Sent):
+class Numbers(Sent):
     """Differences of numbers, candidate minus stable."""
 
     count: int
@@ -149,7 +155,7 @@ class Numbers(_Sent):
     max_abs_delta: float
 
 
-class Durations(_Sent):
+class Durations(Sent):
     """Of one side, in seconds, where both succeeded."""
 
     count: int
@@ -158,14 +164,14 @@ class Durations(_Sent):
     p99: float
 
 
-class SidesDurations(_Sent):
+class SidesDurations(Sent):
     """Of both sides."""
 
     stable: Durations
     candidate: Durations
 
 
-class ComparisonCounts(_Sent):
+class ComparisonCounts(Sent):
     """The answer to GET /v1/comparisons/NAMESPACE/NAME; all counts only grow."""
 
     pairs: int

@@ -34,7 +34,14 @@ class Settings(BaseSettings):
     partner_seconds: float = Field(default=120, gt=0, description="How long an answer waits for the other side's.")
     remember_seconds: float = Field(default=600, gt=0, description="How long a second copy of an answer is known.")
     keep_days: float = Field(default=30, gt=0, description="How long counts are kept after the last answer.")
-    most_waiting: int = Field(default=50_000, ge=1, description="Answers that may wait; beyond, the oldest go first.")
+    most_waiting: int = Field(
+        default=50_000, ge=1, description="Answers, and outcomes, that may wait; beyond, the oldest go first."
+    )
+    experiment_days: float = Field(default=45, gt=0, description="How long an A/B test without news is kept.")
+    most_units: int = Field(default=500_000, ge=1, description="Of one A/B test; further users do not get in.")
+    most_requests: int = Field(default=1_000_000, ge=1, description="Of one A/B test; beyond, the oldest go first.")
+    most_outcomes: int = Field(default=1_000_000, ge=1, description="Of one A/B test; with more it is incomplete.")
+    most_rows: int = Field(default=3_000_000, ge=1, description="Of all A/B tests; beyond, the oldest tests go first.")
     sweep_seconds: float = Field(default=5, gt=0, description="How often what is over is taken away.")
 
     @field_validator("database_url")
@@ -52,4 +59,8 @@ class Settings(BaseSettings):
             raise ValueError("remember_seconds has to be more than partner_seconds: a second copy could find a place")
         if self.keep_days * 86_400 <= self.remember_seconds:
             raise ValueError("keep_days has to be longer than remember_seconds")
+        if self.experiment_days * 86_400 <= self.remember_seconds:
+            raise ValueError("experiment_days has to be longer than remember_seconds")
+        if self.most_rows < self.most_units + self.most_requests + self.most_outcomes:
+            raise ValueError("most_rows has to be at least most_units, most_requests and most_outcomes together")
         return self

@@ -1,4 +1,4 @@
-"""The two tables."""
+"""The two tables of comparisons; those of A/B tests are beside them in `experiments.tables`."""
 
 from sqlalchemy import Column, Float, Index, Integer, MetaData, SmallInteger, String, Table, Text
 

@@ -141,6 +141,27 @@ class Silent:
 
 
 @dataclass(frozen=True)
+class Units:
+    """What the collector knows of one version's units: how many came first to it, and of those whose time has passed,
+    how many, and the sum and the sum of squares of their values; `crossed` were also seen at another version.
+    """
+
+    units: int = 0
+    matured: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    crossed: int = 0
+
+
+@dataclass(frozen=True)
+class TestResults:
+    """What the collector knows of an A/B test, by revision; `incomplete` says that it had to forget some of it."""
+
+    versions: Mapping[str, Units]
+    incomplete: bool = False
+
+
+@dataclass(frozen=True)
 class Wish:
     """A one-shot action that a user wrote as an annotation, bound to a revision."""
 

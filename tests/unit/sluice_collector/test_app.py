@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sluice_collector.app import create_app
 from sluice_collector.ledger import Limits
 from sluice_collector.metrics import Metrics
 from sluice_collector.sweeper import sweep
@@ -24,7 +23,7 @@ GOOD = as_sent(answer("r1", "stable"))
 
 @pytest.fixture
 def client(world: World) -> FlaskClient:
-    return create_app(world.open(), Metrics()).test_client()
+    return world.client()
 
 
 def send(client: FlaskClient, *answers: object) -> Any:
@@ -90,7 +89,7 @@ NUMBER = "a number from -1e100 to 1e100, a string of at most 64 characters, true
     ],
 )  # fmt: skip
 def test_malformed_answers_are_refused_with_a_sentence(fields: dict[str, object], sentence: str) -> None:
-    client = create_app(World("sqlite:////nowhere/x.db").open(), Metrics()).test_client()  # no database is asked
+    client = World("sqlite:////nowhere/x.db").client()  # no database is asked
     answered = send(client, as_sent(answer("fine", "stable")), GOOD | fields)
     assert (answered.status_code, answered.json) == (400, {"error": sentence.replace("answers[0]", "answers[1]")})
 
@@ -112,7 +111,7 @@ def test_malformed_answers_are_refused_with_a_sentence(fields: dict[str, object]
     ],
 )  # fmt: skip
 def test_malformed_bodies_are_refused_with_a_sentence(body: str | bytes, sentence: str) -> None:
-    client = create_app(World("sqlite:////nowhere/x.db").open(), Metrics()).test_client()
+    client = World("sqlite:////nowhere/x.db").client()
     answered = client.post("/v1/answers", data=body)
     assert answered.status_code == 400
     assert answered.json is not None
@@ -137,8 +136,8 @@ def test_the_largest_batch_that_is_allowed_fits(client: FlaskClient) -> None:
 
 def test_metrics_have_no_label_that_senders_choose(world: World) -> None:
     world.limits = Limits(waiting=1)
-    ledger, counters = world.open(), Metrics()
-    client = create_app(ledger, counters).test_client()
+    counters = Metrics()
+    client = world.client(counters)
     before = metrics(client)
     send(client, *map(as_sent, both("r1", "Adelie", "Gentoo")), as_sent(answer("r2", "stable")))
     assert send(client, as_sent(answer("r3", "candidate"))).status_code == 200
@@ -152,7 +151,7 @@ def test_metrics_have_no_label_that_senders_choose(world: World) -> None:
     assert after['sluice_collector_refused_total{reason="malformed"}'] == 1
     send(client, as_sent(answer("r4", "stable")))
     world.clock.now += 1000
-    sweep(ledger, counters)
+    sweep(world.open(), world.retention(), counters)
     assert metrics(client)['sluice_collector_unpaired_total{reason="late",side="stable"}'] == 1
 
 
@@ -160,7 +159,7 @@ def test_without_its_database_it_lives_says_so_and_recovers(
     postgres: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World(postgres.database().replace("postgres@", "postgres:hunter2@"))
-    client = create_app(world.open(), Metrics()).test_client()
+    client = world.client()
     assert send(client, GOOD).json == {"accepted": 1, "duplicates": 0}
     postgres.stop()
     try:
@@ -185,7 +184,7 @@ def test_without_its_database_it_lives_says_so_and_recovers(
 
 def test_a_volume_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     world = World(f"sqlite:///{tmp_path}/volume/collector.db")
-    client = create_app(world.open(), Metrics()).test_client()
+    client = world.client()
     with caplog.at_level(logging.ERROR):
         assert client.get("/readyz").status_code == 503
     assert "unable to open database file" in caplog.text
@@ -203,8 +202,8 @@ def test_other_addresses_are_refused_in_json(client: FlaskClient) -> None:
 def test_a_sweep_that_the_database_fails_is_counted(tmp_path: Path, new_url: Callable[[], str]) -> None:
     world = World(f"sqlite:///{tmp_path}/nowhere/x.db")
     counters = Metrics()
-    sweep(world.open(), counters)
+    sweep(world.open(), world.retention(), counters)
     with_database = World(new_url())
-    page = create_app(with_database.open(), counters).test_client()
+    page = with_database.client(counters)
     assert metrics(page)["sluice_collector_database_errors_total"] == 1
     with_database.close()

@@ -9,9 +9,15 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from flask.testing import FlaskClient
 from sluice_collector.answers import Answer, Side
+from sluice_collector.app import create_app
 from sluice_collector.database import Database
+from sluice_collector.experiments.ledger import Experiments
+from sluice_collector.experiments.ledger import Limits as ExperimentLimits
+from sluice_collector.experiments.retention import Retention
 from sluice_collector.ledger import Ledger, Limits
+from sluice_collector.metrics import Metrics
 from sluice_collector.settings import Settings
 from sluice_collector.tables import METADATA
 from sqlalchemy import delete
@@ -33,15 +39,31 @@ class Clock:
 class World:
     url: str
     limits: Limits = field(default_factory=Limits)
+    bounds: ExperimentLimits = field(default_factory=ExperimentLimits)
     clock: Clock = field(default_factory=Clock)
     _databases: list[Database] = field(default_factory=list)
 
     def open(self) -> Ledger:
         """As one process more opens it."""
+        return Ledger(self._database(), self.limits, clock=self.clock)
+
+    def experiments(self) -> Experiments:
+        """As one process more has them."""
+        return Experiments(self._database(), self.bounds, clock=self.clock)
+
+    def retention(self) -> Retention:
+        """As one process more does it."""
+        return Retention(self._database(), self.bounds, clock=self.clock)
+
+    def client(self, metrics: Metrics | None = None) -> FlaskClient:
+        """Asks one process more."""
+        return create_app(self.open(), self.experiments(), self.retention(), metrics or Metrics()).test_client()
+
+    def _database(self) -> Database:
         settings = Settings.model_validate({"database_url": self.url})
         database = Database(settings.database_url.get_secret_value(), connections=4, patience=PATIENCE_SECONDS)
         self._databases.append(database)
-        return Ledger(database, self.limits, clock=self.clock)
+        return database
 
     def clear(self) -> None:
         """Forgets everything."""

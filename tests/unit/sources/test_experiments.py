@@ -1,0 +1,119 @@
+"""The operator asks for the results of an A/B test: a real collector answers, or something else, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from sluice.core import observation
+from sluice.core.observation import Silent, Units
+from sluice.sources import experiments
+from sluice.sources.collector import comparison
+from werkzeug.serving import make_server
+
+from tests.unit.sluice_collector.experiments.histories import exposure, of_request, of_user
+from tests.unit.sluice_collector.worlds import World
+
+NAME = comparison("team-a", "penguins-7")
+
+
+async def ask(url: str, *, aggregate: str = "sum", patience: float = 60.0) -> observation.TestResults | Silent:
+    async with aiohttp.ClientSession() as session:
+        return await experiments.results(session, url, NAME, "conversion", aggregate, 600.0, patience)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(f"sqlite:///{tmp_path}/x.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def collector(world: World) -> Iterator[str]:
+    """The address of a real one."""
+    server = make_server("127.0.0.1", 0, world.client().application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_what_a_real_collector_knows(world: World, collector: str) -> None:
+    assert await ask(collector) == observation.TestResults({})
+    told = world.experiments()
+    came = [exposure("r1", "ann"), exposure("r2", "bob", "green"), exposure("r3", "bob"), exposure("r4", "cid")]
+    told.expose(came)
+    told.feed([of_request("r1", 1.5), of_user("ann", 0.5), of_user("bob", -1.0)])
+    world.clock.now += 601
+    blue, green = Units(2, 2, 2.0, 4.0), Units(1, 1, -1.0, 1.0, crossed=1)
+    assert await ask(collector) == observation.TestResults({"blue": blue, "green": green})
+    assert await ask(collector, aggregate="mean") == observation.TestResults(
+        {"blue": Units(2, 1, 1.0, 1.0), "green": green}
+    )
+    assert await ask(collector, aggregate="median") == Silent("the collector answers HTTP 400")
+
+
+async def answer(request: web.Request) -> web.Response:
+    body = request.app[BODY]
+    if body == "slow":
+        await asyncio.sleep(60)
+    status = int(body) if body.isdecimal() else 200
+    return web.Response(status=status, text=body, headers={"Location": "/"} if status == 302 else {})
+
+
+BODY = web.AppKey("body", str)
+
+
+@pytest.fixture
+async def other(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    app = web.Application()
+    app[BODY] = request.param
+    app.router.add_get("/v1/experiments/{namespace}/{record}", answer)
+    async with TestServer(app) as running:
+        yield str(running.make_url("/"))
+
+
+GOOD = '{"versions": {"blue": {"units": 2, "matured": 1, "total": 1.0, "squares": 1.0, "crossed": 0}}}'
+INCOMPLETE = GOOD[:-1] + ', "incomplete": true}'
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ("503", "the collector answers HTTP 503"),
+        ("302", "the collector answers HTTP 302"),
+        ("{}", "the collector answers something else than results"),
+        ("<html>", "the collector answers something else than results"),
+        (GOOD.replace("2", "-2"), "the collector answers something else than results"),
+        (GOOD.replace("1.0", "1e999"), "the collector answers something else than results"),
+    ],
+    indirect=["other"],
+)
+async def test_whatever_else_is_answered_is_silence(other: str, why: str) -> None:
+    assert await ask(other) == Silent(why)
+
+
+@pytest.mark.parametrize("other", ["slow"], indirect=True)
+async def test_a_slow_collector_is_not_waited_for(other: str) -> None:
+    assert await ask(other, patience=0.01) == Silent("the collector does not answer in time")
+
+
+@pytest.mark.parametrize("other", [INCOMPLETE], indirect=True)
+async def test_what_is_incomplete_says_so(other: str) -> None:
+    assert await ask(other) == observation.TestResults({"blue": Units(2, 1, 1.0, 1.0)}, incomplete=True)
+
+
+async def test_no_collector_is_a_sentence_and_one_that_is_away_too() -> None:
+    assert await ask("") == experiments.NOT_INSTALLED
+    away = await ask("http://127.0.0.1:1")
+    assert isinstance(away, Silent)
+    assert away.why.startswith("the collector can't be reached")
