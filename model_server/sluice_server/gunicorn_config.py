@@ -29,8 +29,12 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         gc.collect()
         gc.freeze()  # workers share the model's memory until they write to it, and the collector would
 
+    def post_fork(_arbiter: Any, worker: Any) -> None:
+        worker.one_request_port = settings.shared_port
+        durations.worker_began(settings.warm_up_seconds)
+
     return {
-        "bind": [f"{settings.host}:{settings.port}", f"{settings.host}:{settings.mirror_port}"],
+        "bind": [f"{settings.host}:{port}" for port in (settings.port, settings.mirror_port, settings.shared_port)],
         "worker_class": "sluice_server.worker.Worker",
         "workers": settings.workers,
         "threads": settings.threads + settings.max_queue + _SPARE_THREADS,
@@ -43,6 +47,6 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         "accesslog": None,
         "errorlog": "-",
         "when_ready": when_ready,
-        "post_fork": lambda _arbiter, _worker: durations.worker_began(settings.warm_up_seconds),
+        "post_fork": post_fork,
         "child_exit": lambda _arbiter, worker: metrics.worker_died(worker.pid),
     }
