@@ -79,8 +79,8 @@ def _needs_gateway(refused: str, message: str) -> dict[str, str]:
 SPEC_RULES = (
     _needs_gateway(
         "has(self.strategy.shadow)",
-        "a shadow needs a gateway, which copies requests: name one in traffic.gateway.name, or use canary, blueGreen or "
-        "recreate",
+        "a shadow needs a gateway, which copies requests: name one in traffic.gateway.name, or use canary, blueGreen "
+        "or recreate",
     ),
     _needs_gateway(
         "has(self.strategy.abTest)",
@@ -104,12 +104,12 @@ SPEC_RULES = (
     ),
     _needs_gateway(
         "has(self.autoscaling)",
-        "without a gateway the number of pods is what splits the traffic, and autoscaling would change it: set replicas "
-        "in its place, or name a Gateway in traffic.gateway.name",
+        "without a gateway the number of pods is what splits the traffic, and autoscaling would change it: set "
+        "replicas in its place, or name a Gateway in traffic.gateway.name",
     ),
     cel(
         "(has(self.traffic) && has(self.traffic.gateway)) == (has(oldSelf.traffic) && has(oldSelf.traffic.gateway))",
-        "a ModelDeployment keeps its way in: requests would have to come to another address; create another "
-        "ModelDeployment with a gateway, or without one, and delete this one when nobody uses it",
+        "a ModelDeployment must keep its way in, because requests would come to another address: create one of another "
+        "name for the other way, and delete this one when nobody uses it",
     ),
 )

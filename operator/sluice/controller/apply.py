@@ -84,7 +84,7 @@ class Applier:
             self.observer.stored(target.namespace, target.name, *memory.stored.pop(0))
         self.observer.stands(target.namespace, target.name, plan.status)
         if plan.split:
-            await self._split(target, plan, plan.split, memory, live, now)
+            await self._split(target, plan, memory, live, now)
         await self._beside(target, preview_name(target.name), preview_route(target, plan), memory, live)
         found = live.get(("HTTPRoute", targeted_name(target.name)))
         meant = targeted_route(target, plan, found, settled=memory.has_settled(found, now))
@@ -106,14 +106,13 @@ class Applier:
             await self.records.prune(target.namespace, target.name)
 
     async def _split(
-        self, target: Target, plan: Plan, split: Mapping[str, int], memory: Memory,
-        live: Mapping[tuple[str, str], Manifest], now: datetime,
-    ) -> None:  # fmt: skip
+        self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest], now: datetime
+    ) -> None:
         """Split the traffic, by a route or a Service."""
         way = provider_of(target.spec)
         wanted = Wanted(
-            name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic, split=split,
-            kept=plan.kept, outage=plan.outage, mirror=_mirror(target, plan),
+            name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
+            split=plan.split or {}, kept=plan.kept, outage=plan.outage, mirror=_mirror(target, plan),
         )  # fmt: skip
         found = live.get((way.kind, target.name))
         manifest = way.render(wanted, found, settled=way.kind == ROUTES.kind and memory.has_settled(found, now))

@@ -16,7 +16,7 @@ from sluice.controller.memory import Memory
 from sluice.controller.records import Records
 from sluice.controller.target import Target
 from sluice.core.decide import compares, decide
-from sluice.core.observation import Observation, Pod, ResolvedModel, RouteState, Scrape, Silent, Unresolved
+from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import ConflictError, NotFoundError
 from sluice.kube.observe import World, observe, read_wish
@@ -113,7 +113,7 @@ class Reconciler:
             model=await self.registry.get(spec.model.reference),
             server_image=self.server_image,
             revisions=world.revisions,
-            route=world.route and replace(world.route, settled=_settled(name, spec, world.route, world, memory, now)),
+            route=world.route and replace(world.route, settled=_settled(name, spec, world, memory, now)),
             preview=world.preview,
             targeted=world.targeted and replace(world.targeted, settled=memory.has_settled(meant, now)),
             gateway_problem=world.gateway_problem,
@@ -141,13 +141,11 @@ def _target(raw: Manifest) -> Target:
     )
 
 
-def _settled(
-    name: str, spec: ModelDeploymentSpec, route: RouteState, world: World, memory: Memory, now: datetime
-) -> bool:
+def _settled(name: str, spec: ModelDeploymentSpec, world: World, memory: Memory, now: datetime) -> bool:
     """Whether all proxies know how traffic is split."""
     way = provider_of(spec)
     found = world.objects[way.kind, name]
-    return route.accepted is True and memory.has_stood(found, way.mark(found), now)
+    return bool(world.route and world.route.accepted) and memory.has_stood(found, way.mark(found), now)
 
 
 def _further_routes(name: str, status: ModelDeploymentStatus) -> tuple[str, ...]:

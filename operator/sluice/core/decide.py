@@ -93,7 +93,7 @@ def decide(
             RETRY_SECONDS if write_back else outcome.requeue_after,
             READY_SECONDS if not asks and gates.answers_lack(seen) else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
-            READY_SECONDS if sharing.unsettled(spec, facts, seen) else outcome.requeue_after,
+            sharing.awaited(spec, facts, seen),
             READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,
             late + ROUNDING if late and (facts.preview or facts.targeted or facts.gating) else outcome.requeue_after,
         ),

@@ -37,9 +37,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     if said := targeted.said(after):
         message += f"; {said}"
     rollout = facts.rollout
-    if rollout and rollout.service_pods and sharing.shared(rollout.weight):
-        mine, theirs = rollout.service_pods.candidate, rollout.service_pods.stable
-        message += f"; {mine} of the {mine + theirs} pods behind the Service are the candidate's"
+    if behind := sharing.said(facts):
+        message += f"; {behind}"
     pods = after.stable.ready + (after.candidate.ready if rollout else 0)
     wanted = spec.desired_replicas if facts.stable else 0
     if rollout:

@@ -227,7 +227,7 @@ def _uids(seen: Observation, *revisions: str) -> set[str]:
 
 
 def _shares(rollout: Rollout, evidence: Evidence, seen: Observation) -> tuple[float, float]:
-    """Return the smallest and the largest share, in [0, 1], by which the requests since the last look may have been split."""
+    """Return the smallest and the largest share, in [0, 1], by which requests since the last look may be split."""
     on_route = seen.route.weights.get(rollout.revision.name, 0) if seen.route else 0
     shares = {rollout.weight, on_route} | unsettled(rollout, evidence)
     return min(shares) / 100, max(shares) / 100

@@ -6,6 +6,7 @@ all that it needs. Before and after, the Service leads to the pods of one versio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from sluice.api.status import ModelDeploymentStatus, Rollout, ServicePods
 from sluice.core.observation import Observation
 from sluice.core.replicas import pods_for
 from sluice.core.stage import Stage
+from sluice.core.timing import READY_SECONDS, RETRY_SECONDS
 
 if TYPE_CHECKING:
     from sluice.core.strategies.base import Strategy
@@ -82,9 +84,14 @@ def makes_room(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, strategy
     return shared(rollout.weight) or (stage is not None and shared(stage.weight))
 
 
-def unsettled(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> bool:
-    """Whether the Service's endpoints are waited for, of which nobody tells us."""
-    return spec.by_pods and facts.stable is not None and not (seen.route and seen.route.accepted)
+def awaited(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation) -> float:
+    """Return the seconds until a look at the Service's endpoints, of which nobody tells us; infinity: not waited for.
+
+    Somebody else's Service, in the place of ours, is his to take away.
+    """
+    if not spec.by_pods or facts.stable is None or (seen.route and seen.route.accepted):
+        return math.inf
+    return RETRY_SECONDS if seen.route and seen.route.accepted is False else READY_SECONDS
 
 
 def service_pods(rollout: Rollout, seen: Observation, stable: str) -> ServicePods | None:
@@ -93,6 +100,14 @@ def service_pods(rollout: Rollout, seen: Observation, stable: str) -> ServicePod
         return None
     found = seen.route.endpoints
     return ServicePods(candidate=found.get(rollout.revision.name, 0), stable=found.get(stable, 0))
+
+
+def said(facts: ModelDeploymentStatus) -> str:
+    """Say how many of the pods behind the Service are the candidate's; nothing where it has no share."""
+    rollout = facts.rollout
+    if rollout is None or facts.stable is None or not (pods := rollout.service_pods) or not shared(rollout.weight):
+        return ""
+    return f"{pods.candidate} of the {pods.candidate + pods.stable} pods behind the Service are the candidate's"
 
 
 def noted(evidence: Evidence, rollout: Rollout, seen: Observation, stable: str, now: datetime) -> Evidence:
@@ -116,7 +131,7 @@ def counted(evidence: Evidence, now: datetime) -> Evidence:
 
 
 def span(evidence: Evidence) -> tuple[float, float]:
-    """Return the smallest and the largest share, in [0, 1], that the candidate may have had of what is to be counted."""
+    """Return the smallest and the largest share, in [0, 1], that the candidate may have had in what is not counted."""
     shares = [one.share for one in evidence.pod_shares]
     return (min(shares), max(shares)) if shares else (0.0, 0.0)
 

@@ -14,7 +14,10 @@ def shift(situation: Situation, rollout: Rollout, target: int) -> Outcome | None
     """Give the candidate `target` percent; None when that is live on the gateway. Its pods must be ready for it."""
     if rollout.weight != target:
         facts = with_weight(situation, rollout, target)
-        event = normal("WeightSet", f"{words.version(rollout.revision)} gets {target} % of the traffic{_as_pods(situation, target)}")
+        event = normal(
+            "WeightSet",
+            f"{words.version(rollout.revision)} gets {target} % of the traffic{_as_pods(situation, target)}",
+        )
         return Outcome(facts, "ShiftingTraffic", event.message, Verdict.RUNNING, (event,), requeue_after=READY_SECONDS)
     if situation.live_weight != target:
         route = situation.seen.route

@@ -95,11 +95,11 @@ class SteppedStrategy(ABC):
 
 def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | None:
     """Give the candidate its weight as far as its ready pods carry it; None when it is live on the gateway."""
+    at_once = sharing.first_goal(rollout, stage) if situation.spec.by_pods else None
     if rollout.weight > stage.weight:
-        return shift(situation, rollout, stage.weight)
-    first = sharing.first_goal(rollout, stage) if situation.spec.by_pods else None
-    if first is not None:
-        return shift(situation, rollout, first)
+        at_once = stage.weight
+    if at_once is not None:
+        return shift(situation, rollout, at_once)
     if lacks := words.lacks_pods(situation.candidate, stage.pods, stage.weight):
         facts = with_weight(situation, rollout, min(rollout.weight, situation.carried))
         return Outcome(facts, "ScalingUp", lacks, Verdict.RUNNING, requeue_after=READY_SECONDS)
