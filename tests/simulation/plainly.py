@@ -100,6 +100,13 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
         Chapter(push("2"), both(says("until somebody promotes"), no_traffic("2")), "2 is ready, without traffic"),
         Chapter(wish("promote", "2"), both(serves("2"), answered_wish), "2 serves"),
     ),
+    "from all pods to a share": (
+        *INSTALLED,
+        Chapter(BLUE_GREEN, serves("1"), "nothing happens yet"),
+        Chapter(push("2"), both(says("until somebody promotes"), no_traffic("2")), "2 has three pods, no traffic"),
+        Chapter(edit(strategy=SPEC["strategy"] | {"blueGreen": None}), shares("2", 25), "2 has one of four pods"),
+        Chapter(nothing, serves("2"), "2 is promoted"),
+    ),
     "switched back without a gateway": (
         *INSTALLED,
         Chapter(edit(strategy={"canary": None, "blueGreen": {"verify": {"maxErrorRate": 0.05}}}), serves("1"), "yet"),
