@@ -145,4 +145,10 @@ async def test_evidence_knows_how_the_pods_have_split_it(rollout: Rollout) -> No
     total = record["status"]["evidence"]["total"]
     assert total["candidateRequests"] > 100
     assert record["status"]["outcome"] == "Promoted"
+    halves = [
+        one
+        for one in record["status"]["decisions"]
+        if one["inputs"].get("servicePods") == {"candidate": 3, "stable": 3}
+    ]
+    assert halves, "what was decided with half of the pods says so"
     assert "sample-ratio mismatch" not in str(record["status"]["decisions"])

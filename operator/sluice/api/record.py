@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
-from sluice.api.status import Answered, Counts, Pairs, Revision, Verdict
+from sluice.api.status import Answered, Counts, Pairs, Revision, ServicePods, Verdict
 
 RECORD_KIND = "RolloutRecord"
 RECORD_PLURAL = "rolloutrecords"
@@ -103,6 +103,7 @@ class Inputs(ApiModel):
     stable_ready: int
     candidate_ready: int
     live_weight: int | None = Field(default=None, description="The candidate's weight that the gateway has taken.")
+    service_pods: ServicePods | None = Field(default=None, description="Without a gateway: who has had which share.")
     total: Counts = Counts()
     at_weight: Counts = Counts()
     pairs: Pairs | None = None
