@@ -131,7 +131,7 @@ class Rollout(ApiModel):
     started_at: Time
     step_index: int = Field(default=0, description="Counted from 0; the number of steps means: promoting.")
     step_started_at: Time
-    weight: int = Field(default=0, description="Percent of the traffic that the route gives the candidate.")
+    weight: int = Field(default=0, description="Percent of the traffic that the candidate is to have.")
     weight_changed_at: Time | None = None
     weight_live_at: Time | None = Field(default=None, description="When the gateway was seen to have taken the weight.")
     weights_before: tuple[int, ...] = Field(

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 MOST = 50  # percent: as many pods as stable has
 
-# What was split in which way is known only while somebody looks at least this often.
-UNSEEN = timedelta(seconds=5)
+# What was split in which way is known only while somebody looks at least this often: mostly once a second, and
+# whenever a pod changes.
+UNSEEN = timedelta(seconds=10)
 # From when the Service's endpoints are other ones until all nodes know it; as long as that either may be in force.
 SETTLING = timedelta(seconds=5)
+MOST_PAST = 8  # earlier shares that are told apart
 
 
 def shared(weight: int) -> bool:
@@ -119,6 +121,8 @@ def noted(evidence: Evidence, rollout: Rollout, seen: Observation, stable: str, 
     past = {one.share: one.until or now for one in evidence.pod_shares}
     if evidence.looked_at is not None and abs(now - evidence.looked_at) > UNSEEN:
         past |= {0.0: now, 1.0: now}
+    if len(past) > MOST_PAST:  # only the ends of the range matter
+        past = dict.fromkeys((min(past), max(past)), max(past.values()))
     shares = [PodShare(share=share) for share in sorted(present)]
     shares += [PodShare(share=share, until=until) for share, until in sorted(past.items()) if share not in present]
     return evidence.model_copy(update={"pod_shares": tuple(shares), "looked_at": now})

@@ -176,6 +176,16 @@ def test_what_nobody_has_looked_at_may_have_been_split_in_any_way() -> None:
     assert later.situation.judgement.harm == 0
 
 
+def test_of_many_earlier_shares_the_ends_are_kept() -> None:
+    moment = behind(AT_20, 20, v1=4, v2=1).counting({})
+    rollout, evidence = rollout_of(moment), moment.situation.evidence
+    for second in range(100):  # whose counters nobody can read
+        seen = behind(moment.running("1", second), 20, v1=second, v2=1).seen
+        evidence = sharing.noted(evidence, rollout, seen, name("1"), NOW + timedelta(seconds=second))
+    assert len(evidence.pod_shares) <= sharing.MOST_PAST + 2
+    assert sharing.span(evidence) == (0.01, 1.0)
+
+
 def test_the_same_requests_are_harm_when_the_share_is_known() -> None:
     moment = behind(AT_20, 20, v1=4, v2=1).counting({}).next()
     later = replace(moment, now=NOW + timedelta(seconds=1)).counting({"1": (400, 0), "2": (100, 100)})
