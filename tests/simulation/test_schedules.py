@@ -86,7 +86,7 @@ def seeds() -> list[int]:
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
     begins = (0, ALL_STRATEGIES, EARLY_ADOPTERS, WITH_SHADOWS)
     gated = range(GATED, GATED + number // 2)  # they take longer
-    plain = range(PLAIN_FROM, PLAIN_FROM + number)
+    plain = range(PLAIN_FROM, PLAIN_FROM + number // 2)
     return [*FOUND, *(seed for first in begins for seed in range(first, first + number)), *gated, *plain]
 
 
