@@ -73,10 +73,9 @@ def _add_answers(app: Flask, settings: Settings) -> None:
     def begin() -> None:
         if request.path == "/invocations" or routes_v2.is_prediction(request.path):
             g.began = durations.begun()
-            copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
-            g.assignment = "mirror" if copied else metrics.assignment_of(request.headers.get("x-sluice-assignment"))
+            g.assignment = _assignment(settings)
             metrics.begin(g.assignment)
-            g.asked = experiments.begin(g.assignment, request.headers)
+            g.asked = None if _drawn(settings) else experiments.begin(g.assignment, request.headers)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -85,7 +84,8 @@ def _add_answers(app: Flask, settings: Settings) -> None:
             seconds = durations.answered(assignment, response.status_code, began=g.began)
             if asked := g.pop("asked", None):
                 experiments.answered(asked, request.headers, status=response.status_code, seconds=seconds)
-            if compared and (answer := _compared(assignment, response.status_code)):
+            # Only a route's word counts for what is compared.
+            if compared and not _drawn(settings) and (answer := _compared(assignment, response.status_code)):
                 compared.offer(answer)
         response.headers["x-sluice-revision"] = settings.revision
         response.headers["x-sluice-model-version"] = settings.model_version
@@ -115,6 +115,19 @@ def _add_answers(app: Flask, settings: Settings) -> None:
     def unexpected(error: Exception) -> Response:
         log.error("request %s failed", request.headers.get("x-request-id", "-"), exc_info=error)
         return _error(500, "INTERNAL_ERROR", "The server failed on this request; its log says why.")
+
+
+def _assignment(settings: Settings) -> str:
+    """Who chose this revision for the present request; two ports tell by themselves, whatever a client says."""
+    if _drawn(settings):
+        return "random"
+    copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
+    return "mirror" if copied else metrics.assignment_of(request.headers.get("x-sluice-assignment"))
+
+
+def _drawn(settings: Settings) -> bool:
+    """Whether the present request came through the Service of all versions, which leads anywhere."""
+    return request.environ.get("SERVER_PORT") == str(settings.shared_port)
 
 
 def _compared(assignment: str, status: int) -> comparing.Answer | None:

@@ -105,8 +105,9 @@ def _counts(desk: Desk | None, settings: Settings) -> dict[str, int]:
             "Outcomes are kept by Sluice's collector, and this server was started without one: install it (the chart's "
             "collector.enabled=true), then roll out a version."
         )
-    copied = request.environ.get("SERVER_PORT") == str(settings.mirror_port)
-    if copied or (experiment := experiment_of(request.headers)) is None:
+    ours = (str(settings.mirror_port), str(settings.shared_port))  # where no route has written the headers
+    elsewhere = request.environ.get("SERVER_PORT") in ours
+    if elsewhere or (experiment := experiment_of(request.headers)) is None:
         raise NoExperimentError(
             "No A/B test is going on here, so nobody counts outcomes: there is no need to send them."
         )

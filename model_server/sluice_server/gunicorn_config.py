@@ -36,8 +36,12 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         metrics.worker_died(worker.pid)
         users.worker_died(worker.pid)
 
+    def post_fork(_arbiter: Any, worker: Any) -> None:
+        worker.one_request_port = settings.shared_port
+        durations.worker_began(settings.warm_up_seconds)
+
     return {
-        "bind": [f"{settings.host}:{settings.port}", f"{settings.host}:{settings.mirror_port}"],
+        "bind": [f"{settings.host}:{port}" for port in (settings.port, settings.mirror_port, settings.shared_port)],
         "worker_class": "sluice_server.worker.Worker",
         "workers": settings.workers,
         "threads": settings.threads + settings.max_queue + feedback.AT_ONCE + _SPARE_THREADS,
@@ -50,6 +54,6 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         "accesslog": None,
         "errorlog": "-",
         "when_ready": when_ready,
-        "post_fork": lambda _arbiter, _worker: durations.worker_began(settings.warm_up_seconds),
+        "post_fork": post_fork,
         "child_exit": child_exit,
     }

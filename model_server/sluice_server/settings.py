@@ -21,6 +21,12 @@ class Settings(BaseSettings):
     mirror_port: int = Field(
         default=8081, ge=0, le=65535, description="What comes here is a copy: nobody gets the answer."
     )
+    shared_port: int = Field(
+        default=8082,
+        ge=0,
+        le=65535,
+        description="What comes here came through a Service of all versions: nobody chose this one for it.",
+    )
     metrics_port: int = Field(default=9090, ge=0, le=65535)
 
     workers: int = Field(default=1, ge=1, description="Processes; about the CPU limit.")

@@ -16,6 +16,9 @@ _LOOK_EVERY_SECONDS = 0.2
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """It notes when a request arrives, and changes two things about what happens after SIGTERM.
 
+    On one port each connection takes one request: without a gateway it is connections that are led to one version or
+    another, and each request is to be led anew.
+
     A connection whose last answer promised keep-alive stays open for the next request, which is then answered with
     `Connection: close`: gunicorn would close it at once, and a request on its way would be lost.
 
@@ -23,6 +26,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     its graceful timeout.
     """
 
+    one_request_port: int | None = None
     _drains_until_idle: float | None = None
 
     def enqueue_req(self, conn: Any) -> None:
@@ -33,6 +37,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Called on a thread of the pool, with the request's headers read."""
         durations.seen(conn.readable_since)
+        if conn.server[1] == self.one_request_port:
+            req.force_close()
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:

@@ -11,6 +11,7 @@ from sluice_training.data import request_rows
 
 from hack.load import Load
 from hack.stack.install import Stack, bring_up
+from tests.e2e.inside import InsideLoad
 from tests.e2e.subject import Subject
 
 CLUSTER = os.environ.get("SLUICE_TEST_CLUSTER", "sluice-test")
@@ -43,3 +44,10 @@ def traffic(stack: Stack, subject: Subject) -> Callable[[float], Load]:
     """Requests with real rows, through the gateway."""
     rows = request_rows()
     return lambda rate: Load(f"{stack.gateway_url}/{subject.namespace}/invocations", rows, rate)
+
+
+@pytest.fixture
+def inside(subject: Subject) -> Callable[[float], InsideLoad]:
+    """Requests with real rows, from a pod beside it, to its Service."""
+    rows = request_rows()
+    return lambda rate: InsideLoad(subject, rows, rate)

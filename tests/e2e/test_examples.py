@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from hack.load import Load
+from tests.e2e.inside import InsideLoad
 from tests.e2e.subject import Subject, is_true, stable
 
 ROOT = Path(__file__).parents[2]
@@ -20,17 +21,20 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
-def test_an_example_rolls_a_version_out(path: Path, subject: Subject, traffic: Callable[[float], Load]) -> None:
+def test_an_example_rolls_a_version_out(
+    path: Path, subject: Subject, traffic: Callable[[float], Load], inside: Callable[[float], InsideLoad]
+) -> None:
     example: dict[str, Any] = yaml.safe_load(path.read_text())
     example["metadata"] |= {"name": subject.name, "namespace": subject.namespace}
     example["spec"]["model"]["uri"] = subject.uri
-    example["spec"]["traffic"]["pathPrefix"] = f"/{subject.namespace}"
+    if through_gateway := "traffic" in example["spec"]:
+        example["spec"]["traffic"]["pathPrefix"] = f"/{subject.namespace}"
     if preview := example["spec"]["strategy"].get("blueGreen", {}).get("preview"):
         preview["pathPrefix"] = f"/{subject.namespace}-preview"
     subject.alias_to(FIRST)
     subject.stack.shell.apply(json.dumps(example))
     subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
-    with traffic(40) as load:
+    with (traffic if through_gateway else inside)(40) as load:
         subject.alias_to(BETTER)
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
     failed = [answer for answer in load.answers if answer.failed]

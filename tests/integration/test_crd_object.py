@@ -14,6 +14,8 @@ import yaml
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.structural import without_nulls
 
+from tests.integration.test_crd import KEEPS_ITS_WAY
+
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,6 +108,22 @@ def test_scale_says_who_counts_the_pods_where_the_load_does(server: Any, stored:
     assert answer.status == 422
     assert "with autoscaling nobody else says how many pods there are: remove replicas" in answer.message
     assert server.merge(stored, {"spec": {"replicas": 2, "autoscaling": None}}).ok
+
+
+def test_the_way_in_can_not_be_changed(server: Any, objects: str, stored: str) -> None:
+    for without in ({"traffic": None}, {"traffic": {"gateway": None}}):
+        answer = server.merge(stored, {"spec": without}, dryRun="All")
+        assert answer.status == 422, answer
+        assert KEEPS_ITS_WAY in answer.message
+    assert server.merge(stored, {"spec": {"traffic": {"gateway": {"name": "another"}}}}, dryRun="All").ok
+    plain = deployment(f"plain-{uuid.uuid4().hex[:6]}", paused=True)
+    del plain["spec"]["traffic"]
+    assert server.call("POST", objects, plain).ok
+    path = f"{objects}/{plain['metadata']['name']}"
+    answer = server.merge(path, {"spec": {"traffic": {"gateway": {"name": "public"}}}}, dryRun="All")
+    assert KEEPS_ITS_WAY in answer.message
+    assert server.merge(path, {"spec": {"traffic": {}, "replicas": 3}}, dryRun="All").ok
+    server.call("DELETE", path)
 
 
 def test_scale_reports_status_and_selector(server: Any, stored: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sluice.core.observation import Unresolved
 from sluice.kube.api import Manifest
+from sluice.resources.naming import LABEL_REVISION
 
 from tests.simulation.controller import Fault, Mode
 from tests.simulation.gated import ALL_GATES, GATES
@@ -14,6 +15,7 @@ from tests.simulation.pods import Behaviour, Judgement
 from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
 from tests.simulation.stories import EARLY_ADOPTERS, SPEC
+from tests.simulation.world import NAME, NAMESPACE
 
 NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None, "shadow": None}
 LAST: tuple[Manifest, ...] = (
@@ -201,6 +203,25 @@ def edit_service(rng: random.Random, sim: Simulation) -> None:
         sim.world.store.write(changed)
 
 
+def switch(rng: random.Random, sim: Simulation) -> None:
+    """Somebody asks for a blue-green that needs no gateway."""
+    wants: dict[str, object] = {"previewReplicas": rng.choice([None, 1, 3]), "preview": None}
+    wants["pause"] = rng.choice([None, {"duration": "5s"}, {}])
+    wants["verify"] = rng.choice([None, {"maxErrorRate": 0.05, "minRequests": 20}])
+    sim.world.edit(strategy=NO_STRATEGY | {"blueGreen": wants})
+
+
+def edit_selector(rng: random.Random, sim: Simulation) -> None:
+    """Somebody leads the Service of all versions elsewhere."""
+    sim.world.tampered = True
+    service = sim.world.store.objects.get(("Service", NAMESPACE, NAME))
+    if service:
+        changed = copy(service)
+        picks = changed["spec"]["selector"]
+        changed["spec"]["selector"] = rng.choice([{"app": "mine"}, picks | {LABEL_REVISION: "none"}])
+        sim.world.store.write(changed)
+
+
 def fail_write(rng: random.Random, sim: Simulation) -> None:
     api = sim.controller.api
     api.fault = Fault(api.writes + rng.randint(0, 3), rng.choice(list(Mode)))
@@ -213,6 +234,16 @@ ACTIONS: dict[Action, int] = {
 }  # fmt: skip
 STRATEGIES: dict[Action, int] = {recreate: 3, blue_green: 4, evict_pod: 2, lag: 3}
 TARGETED: dict[Action, int] = {early_adopters: 12}
+
+
+WITHOUT_GATEWAY: dict[Action, int] = {
+    recreate: 3, switch: 4, evict_pod: 2, lag: 3, edit_selector: 2, gates: 2, judge: 2,
+}  # fmt: skip
+LAST_WITHOUT_GATEWAY: tuple[Manifest, ...] = (
+    SPEC["strategy"],
+    {"recreate": {}},
+    {"blueGreen": {"pause": {}, "verify": {"maxErrorRate": 0.05}, "preview": None}},
+)
 
 
 SHADOWS: dict[Action, int] = {shadow: 6, mirror_first: 3, collector: 3}

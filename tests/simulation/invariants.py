@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sluice.api.status import ModelDeploymentStatus, Rollout
-from sluice.core.replicas import needed
+from sluice.core.replicas import needed, shared_needed
 from sluice.kube.api import Manifest
+from sluice.traffic import plain_service
 
 from tests.simulation.pods import Life
 from tests.simulation.world import NAME, NAMESPACE, TargetedBy, World, mirrored, split_of, targeted_by
@@ -67,6 +68,7 @@ class Invariants:
         now = self.before_write(world)
         if now.weights != before.weights:
             self._route(world, now)
+            self._shared(world, now)
         if now.targeted.open and now.targeted != before.targeted:
             self._targeted(world, now)
         if now.asked_of != before.asked_of:
@@ -121,11 +123,27 @@ class Invariants:
         stable = now.status.get("stable", {}).get("name")
         for revision, weight in now.weights.items():
             ready, wants = world.ready(revision), needed(for_all_traffic(world), weight)
+            if by_pods(world) and weight < 100:
+                wants = 1  # each pod has its own share
             if now.status.get("downSince"):
                 wants = 1  # too few are better than nobody
             assert revision == stable or ready >= wants, (
                 f"{revision} gets {weight} % with {ready} of {wants} pods ready"
             )
+
+    def _shared(self, world: World, now: Before) -> None:
+        """A Service of all versions begins to lead to two of them, and to no more of the candidate than was asked."""
+        if not by_pods(world) or len(now.weights) < 2:
+            return
+        stable, rollout = now.status["stable"]["name"], now.status["rollout"]
+        candidate, replicas = rollout["revision"]["name"], for_all_traffic(world)
+        live = {stable, candidate}
+        assert now.weights.keys() == live
+        others = {name: pods for name, pods in now.replicas.items() if pods and name not in now.weights}
+        others |= {life.revision: 1 for life in world.lives.values() if life.serving and life.revision not in live}
+        assert not others, f"{others} would have requests too"
+        most = shared_needed(replicas, now.weights[candidate])
+        assert world.ready(candidate) <= most, f"{world.ready(candidate)} of at most {most} pods would have requests"
 
     def _targeted(self, world: World, now: Before) -> None:
         revision = now.targeted.revision
@@ -165,7 +183,10 @@ class Invariants:
                     f"{revision} is targeted and scaled to zero"
                 )
             if left < was and weight and wanted and world.md:
-                assert left >= needed(wanted, weight), f"{revision} scaled to {left} with {weight} % of the traffic"
+                least = needed(wanted, weight)
+                if by_pods(world):  # what it was, and is no more, may still be known to the nodes
+                    least = shared_needed(wanted, now.weights.get(revision, 0)) if revision in now.weights else 0
+                assert left >= least, f"{revision} scaled to {left} with {weight} % of the traffic"
 
     def _status(self, before: Manifest, now: Manifest) -> None:
         assert now["message"], "every state says what it waits for"
@@ -221,7 +242,14 @@ def for_all_traffic(world: World, before: Before | None = None) -> int:
     return int(min(max(few, runs), many))
 
 
+def by_pods(world: World) -> bool:
+    """Whether there is no gateway."""
+    return world.md is not None and "traffic" not in world.md["spec"]
+
+
 def weights(world: World) -> dict[str, int]:
+    if service := world.store.objects.get(("Service", NAMESPACE, NAME)):
+        return plain_service.read_split(service)
     route = world.store.objects.get(("HTTPRoute", NAMESPACE, NAME))
     return split_of(route) if route else {}
 

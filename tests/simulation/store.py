@@ -17,6 +17,7 @@ Path = tuple[str, ...]
 WITH_GENERATION = ("ModelDeployment", "Deployment", "HTTPRoute", "PodDisruptionBudget")
 WITHOUT_STATUS_SUBRESOURCE = ("RolloutRecord",)
 SOMEBODY = "somebody-else"
+ATOMIC = {"Service": ("spec", "selector")}  # a map that is owned, and replaced, as one
 SET_BY_SERVER = {"resourceVersion", "uid", "generation", "creationTimestamp", "deletionTimestamp"}
 
 
@@ -167,8 +168,9 @@ class Store:
         """Take over the named fields; `status`: whether these are the status; None: it is a field like others."""
         owned = self.owned.get(key, set())
         before = {path for path in owned if status is None or (path[0] == "status") is status}
-        now = set(_leaves(named))
-        for path in before - now:
+        whole = ATOMIC.get(key[0])
+        now = set(_leaves(named, whole=whole))
+        for path in (before - now) | ({whole} & now if whole else set()):
             _remove(merged, path)
         _merge(merged, copy(named))
         self.owned[key] = (self.owned.get(key, set()) - before) | now
@@ -243,10 +245,10 @@ def _tree(paths: Iterable[Path]) -> Manifest:
     return tree
 
 
-def _leaves(value: Manifest, at: Path = ()) -> Iterator[Path]:
+def _leaves(value: Manifest, at: Path = (), *, whole: Path | None = None) -> Iterator[Path]:
     for key, inner in value.items():
-        if isinstance(inner, dict) and inner:
-            yield from _leaves(inner, (*at, key))
+        if isinstance(inner, dict) and inner and (*at, key) != whole:
+            yield from _leaves(inner, (*at, key), whole=whole)
         else:
             yield (*at, key)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation import gated, stories
+from tests.simulation import gated, plainly, stories
 from tests.simulation.controller import Fault, Mode
 from tests.simulation.simulation import Fork, Simulation, installed
 from tests.simulation.stories import INSTALLED
@@ -68,4 +68,10 @@ def test_an_install_ends_the_same_whatever_happens_to_any_of_its_writes() -> Non
 def test_a_story_ends_the_same_whatever_happens_to_any_of_its_writes(name: str) -> None:
     world, invariants = installed()
     start = Simulation(STORIES[name], world, invariants, fork_from=FORK_FROM.get(name, 0))
+    assert asyncio.run(live_through(start))
+
+
+@pytest.mark.parametrize("name", plainly.STORIES)
+def test_so_does_a_story_without_a_gateway(name: str) -> None:
+    start = Simulation(plainly.STORIES[name], fork_from=plainly.FORK_FROM[name])
     assert asyncio.run(live_through(start))

@@ -15,14 +15,17 @@ from tests.simulation.chaos import (
     ACTIONS,
     LAST,
     LAST_SHADOW,
+    LAST_WITHOUT_GATEWAY,
     SHADOWS,
     STRATEGIES,
     TARGETED,
     WITH_GATES,
+    WITHOUT_GATEWAY,
     early_adopters,
     go_back,
     heal,
 )
+from tests.simulation.plainly import PLAIN
 from tests.simulation.simulation import Simulation
 from tests.simulation.stories import SPEC, says, serves
 from tests.simulation.world import World
@@ -36,19 +39,21 @@ ALL_STRATEGIES = 10_000
 EARLY_ADOPTERS = 20_000  # from here on they ask for early adopters too
 WITH_SHADOWS = 100_000  # and from here on for copies of requests
 GATED = 200_000  # and for gates
+PLAIN_FROM = 300_000  # from here on there is no gateway, and nothing that needs one
 MORE = ((ALL_STRATEGIES, STRATEGIES), (EARLY_ADOPTERS, TARGETED), (WITH_SHADOWS, SHADOWS), (GATED, WITH_GATES))
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
 async def live_through(seed: int) -> None:
     rng, actions = random.Random(seed), dict(ACTIONS)
-    for first, more in MORE:
+    for first, more in MORE if seed < PLAIN_FROM else ((PLAIN_FROM, WITHOUT_GATEWAY),):
         actions |= more if seed >= first else {}
     last = (*LAST, LAST_SHADOW) if seed >= WITH_SHADOWS else LAST
+    last = LAST_WITHOUT_GATEWAY if seed >= PLAIN_FROM else last
     sim = Simulation((), World(rng=random.Random(-seed)))
     sim.world.push("1")
-    sim.world.submit(SPEC | {"progressDeadlineSeconds": 20})
-    if seed >= EARLY_ADOPTERS:
+    sim.world.submit((PLAIN if seed >= PLAIN_FROM else SPEC) | {"progressDeadlineSeconds": 20})
+    if EARLY_ADOPTERS <= seed < PLAIN_FROM:
         early_adopters(rng, sim)
     await sim.begin()
     for _ in range(TROUBLED_TICKS):
@@ -81,7 +86,8 @@ def seeds() -> list[int]:
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
     begins = (0, ALL_STRATEGIES, EARLY_ADOPTERS, WITH_SHADOWS)
     gated = range(GATED, GATED + number // 2)  # they take longer
-    return [*FOUND, *(seed for first in begins for seed in range(first, first + number)), *gated]
+    plain = range(PLAIN_FROM, PLAIN_FROM + number // 2)
+    return [*FOUND, *(seed for first in begins for seed in range(first, first + number)), *gated, *plain]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sluice.kube.api import DEPLOYMENTS, MODEL_DEPLOYMENTS
+from sluice.kube.api import DEPLOYMENTS, MODEL_DEPLOYMENTS, SERVICES
 from sluice.kube.errors import ConflictError, NotFoundError, RefusedError
 
 from tests.simulation.store import Store
@@ -100,3 +100,10 @@ def test_a_child_made_for_an_owner_that_is_gone_is_collected() -> None:
 def test_numbers_come_back_as_go_writes_them() -> None:
     stored = Store().create(manifest(spec={"a": 1.0, "b": 0.5}))
     assert repr(stored["spec"]) == "{'a': 1, 'b': 0.5}"
+
+
+def test_the_selector_of_a_service_is_replaced_as_one() -> None:
+    store = Store()
+    store.apply(manifest("Service", spec={"selector": {"a": "1", "b": "2"}}))
+    store.merge(SERVICES, "n", "d", {"spec": {"selector": {"c": "3"}}})
+    assert store.apply(manifest("Service", spec={"selector": {"a": "1"}}))["spec"] == {"selector": {"a": "1"}}

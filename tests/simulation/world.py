@@ -15,6 +15,7 @@ from sluice.traffic import gateway_api, targeted
 
 from tests.simulation import autoscalers, pods
 from tests.simulation.gates import run_jobs
+from tests.simulation.plain import Service
 from tests.simulation.pods import EPOCH, Behaviour, Judgement, Life, Version
 from tests.simulation.store import Store, copy
 
@@ -60,6 +61,7 @@ class World:
     collector_away: bool = False
     taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
     jobs: dict[str, float] = field(default_factory=dict)  # when each began, by UID
+    service: Service = field(default_factory=Service)  # that leads to all versions, where there is no gateway
     questions: list[str] = field(default_factory=list)  # that HTTP hooks were asked
 
     def __post_init__(self) -> None:
@@ -204,12 +206,15 @@ class World:
         for pod in store.of_kind("Pod"):
             ready = pod["status"]["conditions"][0]["status"] == "True"
             found.append({"conditions": {"ready": ready}, "targetRef": {"uid": pod["metadata"]["uid"]}})
-        return [{"kind": "EndpointSlice", "endpoints": found}]
+        plain = self.service.slices(store)
+        return [{"kind": "EndpointSlice", "endpoints": found}, *([plain] if plain else [])]
 
     def _traffic(self, seconds: float) -> None:
         if self.status.get("downSince"):
             self.gap_until = self.time + seconds + self.gateway_delay + self.proxy_delay
-        if not self.live:
+        if self.service.known is not None:
+            self._through_service(round(self.rate * seconds))
+        if not self.live or self.service.known is not None:
             return
         self._targeted_traffic(seconds)
         serving = {name: [life for life in self.pods_of(name) if life.serving] for name in self.live}
@@ -220,6 +225,16 @@ class World:
                 failed = random() < life.version.errors
                 life.answer(self.time, error=failed)
                 self._copy(failed=failed)
+            elif self.time > self.gap_until:
+                self.unserved += 1
+
+    def _through_service(self, requests: int) -> None:
+        """Lead each request to one of the pods, as the nodes know the Service; each has as many as any other."""
+        ready = [life for life in self.lives.values() if life.serving and self.service.leads_to(life)]
+        for _ in range(requests):
+            if ready:
+                life = ready[int(self.rng.random() * len(ready))]
+                life.answer(self.time, error=self.rng.random() < life.version.errors)
             elif self.time > self.gap_until:
                 self.unserved += 1
 
@@ -302,6 +317,10 @@ class World:
             life.ready, life.gone_at = False, life.gone_at or self.time
 
     def _gateway(self) -> None:
+        self.service.learn(self.store, NAMESPACE, NAME, self.time, (self.gateway_delay, self.proxy_delay))
+        if self.service.known is not None:
+            self.live = self.service.split(self.lives.values())
+            return
         routes = {route["metadata"]["name"]: route for route in self.store.of_kind("HTTPRoute")}
         taken = {name for name, route in routes.items() if self._answer(route)}
         self._lead_targeted(routes.get(f"{NAME}.targeted"), taken)

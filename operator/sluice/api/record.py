@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
-from sluice.api.status import Answered, Counts, Pairs, Revision, Verdict
+from sluice.api.status import Answered, Counts, Pairs, Revision, ServicePods, Verdict
 
 RECORD_KIND = "RolloutRecord"
 RECORD_PLURAL = "rolloutrecords"
@@ -50,6 +50,13 @@ class TargetedCount(ApiModel):
     cursors: dict[str, Cursor] = Field(default_factory=dict, description="By pod UID, of targeted requests only.")
 
 
+class PodShare(ApiModel):
+    """A share of the pods behind the Service that the candidate has, or had."""
+
+    share: float
+    until: Time | None = Field(default=None, description="When another one was first seen in its place.")
+
+
 class Evidence(ApiModel):
     """What has been counted for one candidate. Written as a whole: nothing is counted twice, whoever dies when."""
 
@@ -65,6 +72,10 @@ class Evidence(ApiModel):
     metrics: tuple[MetricEvidence, ...] = ()
     sample_ratio: dict[str, Any] | None = Field(default=None, json_schema_extra=_OPEN)
     targeted: TargetedCount | None = None
+    pod_shares: tuple[PodShare, ...] = Field(
+        default=(), description="Without a gateway: by which shares requests may be split that are not counted yet."
+    )
+    looked_at: Time | None = Field(default=None, description="When these were last looked at.")
 
 
 class Period(ApiModel):
@@ -92,6 +103,7 @@ class Inputs(ApiModel):
     stable_ready: int
     candidate_ready: int
     live_weight: int | None = Field(default=None, description="The candidate's weight that the gateway has taken.")
+    service_pods: ServicePods | None = Field(default=None, description="Without a gateway: who has had which share.")
     total: Counts = Counts()
     at_weight: Counts = Counts()
     pairs: Pairs | None = None

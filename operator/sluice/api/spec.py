@@ -14,6 +14,7 @@ from sluice.api.gates import SPEC_RULES as GATES_RULES
 from sluice.api.gates import Gates
 from sluice.api.model import ModelSource
 from sluice.api.strategy import Canary, Strategy
+from sluice.api.traffic import SPEC_RULES as TRAFFIC_RULES
 from sluice.api.traffic import Traffic
 
 Quantity = Annotated[
@@ -190,7 +191,9 @@ class ModelDeploymentSpec(ApiModel):
     autoscaling: Autoscaling | None = Field(
         default=None, description="In place of replicas: a HorizontalPodAutoscaler for each revision that serves."
     )
-    traffic: Traffic | None = None
+    traffic: Traffic | None = Field(
+        default=None, description="Left out: requests come through a Service named as the ModelDeployment."
+    )
     strategy: Strategy = Strategy(canary=Canary())
     gates: Gates | None = Field(default=None, description="What a candidate has to pass before its first request.")
     analysis: Analysis = Analysis()
@@ -206,10 +209,6 @@ class ModelDeploymentSpec(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
             cel(
-                "has(self.traffic)",
-                "traffic is missing: name the Gateway that requests come through in traffic.gateway.name",
-            ),
-            cel(
                 "!has(self.traffic) || !has(self.strategy.blueGreen) || !has(self.strategy.blueGreen.preview)"
                 " || (self.strategy.blueGreen.preview.hostnames.size() > 0"
                 " && !self.strategy.blueGreen.preview.hostnames.exists(h, h in self.traffic.hostnames))"
@@ -220,8 +219,14 @@ class ModelDeploymentSpec(ApiModel):
             ),
             *AUTOSCALING_RULES,
             *GATES_RULES,
+            *TRAFFIC_RULES,
         )
     }
+
+    @property
+    def by_pods(self) -> bool:
+        """Whether the number of pods splits the traffic, because no gateway does."""
+        return self.traffic is None or self.traffic.gateway is None
 
     @property
     def desired_replicas(self) -> int:

@@ -117,6 +117,13 @@ class GateResult(ApiModel):
     at: Time
 
 
+class ServicePods(ApiModel):
+    """Pods that the Service leads to, where no gateway splits the traffic: each has as much of it."""
+
+    candidate: int
+    stable: int
+
+
 class Rollout(ApiModel):
     """The rollout in progress."""
 
@@ -124,7 +131,7 @@ class Rollout(ApiModel):
     started_at: Time
     step_index: int = Field(default=0, description="Counted from 0; the number of steps means: promoting.")
     step_started_at: Time
-    weight: int = Field(default=0, description="Percent of the traffic that the route gives the candidate.")
+    weight: int = Field(default=0, description="Percent of the traffic that the candidate is to have.")
     weight_changed_at: Time | None = None
     weight_live_at: Time | None = Field(default=None, description="When the gateway was seen to have taken the weight.")
     weights_before: tuple[int, ...] = Field(
@@ -137,6 +144,17 @@ class Rollout(ApiModel):
     gates: tuple[GateResult, ...] = Field(default=(), description="The gates that were answered.")
     gate_round: int = Field(default=0, description="How often all gates were asked anew.")
     evidence: Summary = Summary()
+    service_pods: ServicePods | None = Field(
+        default=None, description="Without a gateway: the split as it is; `weight` is what was asked for."
+    )
+
+    @property
+    def percent(self) -> int:
+        """Percent of the traffic that the candidate has: its weight, or what pods can make of it, rounded."""
+        pods = self.service_pods
+        if pods is None or not 0 < self.weight < 100 or not pods.candidate + pods.stable:
+            return self.weight
+        return round(100 * pods.candidate / (pods.candidate + pods.stable))
 
 
 class Demand(ApiModel):

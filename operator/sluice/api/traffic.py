@@ -37,9 +37,13 @@ PathPrefix = Annotated[
 
 
 class Traffic(ApiModel):
-    """Where requests come in."""
+    """Where requests come in: through a Gateway, or, without one, through a Service named as the ModelDeployment."""
 
-    gateway: GatewayRef | None = None
+    gateway: GatewayRef | None = Field(
+        default=None,
+        description="Left out: requests come through a plain Service, and what share a version gets is a matter of how "
+        "many pods it has.",
+    )
     hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
     path_prefix: PathPrefix = Field(default="/", description="Removed before the model server.")
     sticky: NotBuiltYet | None = None
@@ -47,8 +51,9 @@ class Traffic(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
             cel(
-                "has(self.gateway)",
-                "traffic without a gateway is not built yet: name a Gateway in traffic.gateway.name",
+                "has(self.gateway) || ((!has(self.hostnames) || self.hostnames.size() == 0) && self.pathPrefix == '/')",
+                "a Service knows no host names and paths: remove traffic.hostnames and traffic.pathPrefix, or name a "
+                "Gateway in traffic.gateway.name",
             ),
             cel(
                 "!has(self.sticky)",
@@ -57,3 +62,54 @@ class Traffic(ApiModel):
             ),
         )
     }
+
+
+_HAS_GATEWAY = "has(self.traffic) && has(self.traffic.gateway)"
+_MIRROR_STEPS = (
+    "has(self.strategy.canary) && has(self.strategy.canary.steps)"
+    " && self.strategy.canary.steps.exists(s, has(s.mirror))"
+)
+
+
+def _needs_gateway(refused: str, message: str) -> dict[str, str]:
+    return cel(f"({_HAS_GATEWAY}) || !({refused})", message)
+
+
+# What only a gateway can do, and what to do instead.
+SPEC_RULES = (
+    _needs_gateway(
+        "has(self.strategy.shadow)",
+        "a shadow needs a gateway, which copies requests: name one in traffic.gateway.name, or use canary, blueGreen "
+        "or recreate",
+    ),
+    _needs_gateway(
+        "has(self.strategy.abTest)",
+        "an A/B test needs a gateway, which assigns users: name one in traffic.gateway.name, or use canary, blueGreen "
+        "or recreate",
+    ),
+    _needs_gateway(
+        _MIRROR_STEPS,
+        "mirror steps need a gateway, which copies requests: remove them from strategy.canary.steps, or name a Gateway "
+        "in traffic.gateway.name",
+    ),
+    _needs_gateway(
+        "has(self.strategy.canary) && has(self.strategy.canary.match)",
+        "match needs a gateway, which looks at requests: remove strategy.canary.match, or name a Gateway in "
+        "traffic.gateway.name",
+    ),
+    _needs_gateway(
+        "has(self.strategy.blueGreen) && has(self.strategy.blueGreen.preview)",
+        "a preview at an address of its own needs a gateway: remove strategy.blueGreen.preview (the Service "
+        "NAME-REVISION leads to the new version inside the cluster), or name a Gateway in traffic.gateway.name",
+    ),
+    _needs_gateway(
+        "has(self.autoscaling)",
+        "without a gateway the number of pods is what splits the traffic, and autoscaling would change it: set "
+        "replicas in its place, or name a Gateway in traffic.gateway.name",
+    ),
+    cel(
+        "(has(self.traffic) && has(self.traffic.gateway)) == (has(oldSelf.traffic) && has(oldSelf.traffic.gateway))",
+        "a ModelDeployment must keep its way in, because requests would come to another address: create one of another "
+        "name for the other way, and delete this one when nobody uses it",
+    ),
+)

@@ -110,6 +110,8 @@ def _problems(view: View, say: Speller) -> Iterator[Advice]:
     elif "the gateway refuses the route" in text:
         route = say.kubectl("describe", "httproute", view.name, "-n", view.namespace)
         yield Advice(route, "what the gateway says of the route")
+    elif "ServiceTaken" in text:
+        yield Advice(say.kubectl("get", "service", view.name, "-n", view.namespace, "-o", "yaml"), "whose it is")
     if "egistry" in view.state:
         yield Advice("", "traffic stays as it is; look whether MLflow answers")
 

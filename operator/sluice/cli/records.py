@@ -131,7 +131,10 @@ def _inputs(raw: Object) -> str:
     parts.append(
         f"ready pods: stable {raw.get('stableReady', 0)}, candidate {raw.get('candidateReady', 0)} of {wanted}"
     )
-    if raw.get("liveWeight") is not None:
+    if pods := raw.get("servicePods"):
+        mine, theirs = pods.get("candidate", 0), pods.get("stable", 0)
+        parts.append(f"{mine} of the {mine + theirs} pods behind the Service are the candidate's")
+    elif raw.get("liveWeight") is not None:
         parts.append(f"gateway gives the candidate {raw['liveWeight']} %")
     total = raw.get("total") or {}
     if total.get("stableRequests") or total.get("candidateRequests"):

@@ -173,7 +173,7 @@ def _revisions(
     status: Object, pods: Mapping[str, list[PodView]], now: datetime
 ) -> tuple[tuple[RevisionView, ...], int]:
     rollout, stable = status.get("rollout"), status.get("stable")
-    weight = rollout.get("weight", 0) if rollout else 0
+    weight = _weight(rollout) if rollout else 0
     found = []
     if stable:
         found.append(_revision("stable", stable, pods, weight=100 - weight))
@@ -183,7 +183,7 @@ def _revisions(
             if words.version(rollout["revision"]) == words.version(stable)
             else ""
         )
-        note = f"since {words.since(rollout.get('startedAt'), now)}{same}"
+        note = f"since {words.since(rollout.get('startedAt'), now)}{same}{_as_pods(rollout)}"
         found.append(_revision("candidate", rollout["revision"], pods, weight=weight if stable else None, note=note))
     retired = [_retired(entry, pods, now) for entry in reversed(status.get("retired", ()))]
     rejected = [_rejected(entry, pods, now) for entry in reversed(rejected_entries(status))]
@@ -191,6 +191,25 @@ def _revisions(
     retired = [one for one in retired if one.revision not in kept]
     shown = (*found, *retired[:OLD_SHOWN], *rejected[:OLD_SHOWN])
     return shown, len(retired) + len(rejected) + len(found) - len(shown)
+
+
+def _weight(rollout: Object) -> int:
+    """Return the percent of the traffic that the candidate has, without a gateway by pods."""
+    weight, mine, all_pods = int(rollout.get("weight", 0)), *_pods_behind(rollout)
+    return round(100 * mine / all_pods) if 0 < weight < 100 and all_pods else weight
+
+
+def _as_pods(rollout: Object) -> str:
+    """Say by how many pods, and what was asked for, where pods split the traffic."""
+    mine, all_pods = _pods_behind(rollout)
+    asked = rollout.get("weight", 0)
+    return f", {mine} of {all_pods} pods ({asked} % asked for)" if 0 < asked < 100 and all_pods else ""
+
+
+def _pods_behind(rollout: Object) -> tuple[int, int]:
+    pods = rollout.get("servicePods") or {}
+    mine = int(pods.get("candidate", 0))
+    return mine, mine + int(pods.get("stable", 0))
 
 
 def rejected_entries(status: Object) -> tuple[Object, ...]:
@@ -248,7 +267,7 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
     return EvidenceView(
         stable=_arm(seen, "stable"),
         candidate=_arm(seen, "candidate"),
-        weight=rollout.get("weight", 0),
+        weight=_weight(rollout),
         harm=seen.get("harm"),
         safe=seen.get("safe"),
         metrics=(f"errors (at most {verify['maxErrorRate']:g})",) if verify else tuple(_metric(one) for one in metrics),

@@ -40,6 +40,8 @@ from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.sources.collector import comparison
 from sluice.traffic import gateway_api
+from sluice.traffic.provider import Mirror, Wanted
+from sluice.traffic.providers import provider_of
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +83,8 @@ class Applier:
         while memory.stored:
             self.observer.stored(target.namespace, target.name, *memory.stored.pop(0))
         self.observer.stands(target.namespace, target.name, plan.status)
-        if plan.split and target.spec.traffic:
-            found = live.get(("HTTPRoute", target.name))
-            route = gateway_api.render(
-                name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
-                split=plan.split, live=found, settled=memory.has_settled(found, now), kept=plan.kept,
-                outage=plan.outage, mirror=_mirror(target, plan),
-            )  # fmt: skip
-            await self._apply(route, memory, live)
+        if plan.split:
+            await self._split(target, plan, memory, live, now)
         await self._beside(target, preview_name(target.name), preview_route(target, plan), memory, live)
         found = live.get(("HTTPRoute", targeted_name(target.name)))
         meant = targeted_route(target, plan, found, settled=memory.has_settled(found, now))
@@ -108,6 +104,20 @@ class Applier:
         await self._tell(target, memory)
         if began and plan.status.rollouts > self.records.history:
             await self.records.prune(target.namespace, target.name)
+
+    async def _split(
+        self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest], now: datetime
+    ) -> None:
+        """Split the traffic, by a route or a Service."""
+        way = provider_of(target.spec)
+        wanted = Wanted(
+            name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
+            split=plan.split or {}, kept=plan.kept, outage=plan.outage, mirror=_mirror(target, plan),
+        )  # fmt: skip
+        found = live.get((way.kind, target.name))
+        manifest = way.render(wanted, found, settled=way.kind == ROUTES.kind and memory.has_settled(found, now))
+        if manifest:
+            await self._apply(manifest, memory, live)
 
     async def _beside(
         self, target: Target, name: str, route: Manifest | None, memory: Memory,
@@ -277,12 +287,12 @@ class Applier:
             memory.untold.pop(0)
 
 
-def _mirror(target: Target, plan: Plan) -> gateway_api.Mirror | None:
+def _mirror(target: Target, plan: Plan) -> Mirror | None:
     """Say who gets copies, and by which name the collector knows what is compared."""
     if plan.mirror is None or plan.status.record is None:
         return None
     compare = f"{comparison(target.namespace, plan.status.record)};{plan.mirror.sample}"
-    return gateway_api.Mirror(plan.mirror.revision, plan.mirror.percent, compare)
+    return Mirror(plan.mirror.revision, plan.mirror.percent, compare)
 
 
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,9 +58,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Taken:
-    """A route that the gateway was seen to have taken, by its generation, and since when."""
+    """A route or Service that was seen to have been taken as it is, which `mark` says, and since when."""
 
-    generation: int
+    mark: Hashable
     since: datetime
 
 
@@ -156,11 +157,15 @@ class Memory:
         """Say whether the gateway has taken a route long enough ago for all its proxies to know it."""
         if route is None or not gateway_api.read(route).accepted:
             return False
-        uid, generation = route["metadata"]["uid"], route["metadata"]["generation"]
-        taken = self.taken.get(uid)
-        if taken is None or taken.generation != generation:
-            taken = self.taken[uid] = Taken(generation, now)
-        return now - taken.since >= SETTLING
+        return self.has_stood(route, route["metadata"]["generation"], now)
+
+    def has_stood(self, taken: Manifest, mark: Hashable, now: datetime) -> bool:
+        """Say whether what is taken, as `mark` says it is, has been seen so for long enough."""
+        uid = taken["metadata"]["uid"]
+        known = self.taken.get(uid)
+        if known is None or known.mark != mark:
+            known = self.taken[uid] = Taken(mark, now)
+        return now - known.since >= SETTLING
 
     def applies(self, key: tuple[str, str], manifest: Manifest, stored: Manifest) -> None:
         """Note what was applied, and what is stored now."""

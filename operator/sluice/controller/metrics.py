@@ -40,7 +40,7 @@ class Rollouts(Collector):
         )
         for key, rollout in self.going_on.items():
             total = rollout.evidence.total
-            weight.add_metric(key, rollout.weight)
+            weight.add_metric(key, rollout.percent)
             requests.add_metric((*key, "stable"), total.stable_requests)
             requests.add_metric((*key, "candidate"), total.candidate_requests)
             errors.add_metric((*key, "stable"), total.stable_errors)

@@ -23,6 +23,7 @@ from sluice.kube.observe import World, observe, read_wish
 from sluice.kube.ownership import writer
 from sluice.resources.naming import preview_name, targeted_name
 from sluice.sources.collector import comparison
+from sluice.traffic.providers import provider_of
 
 # Who need not look for so long keeps nothing in mind that can be read again.
 REST_SECONDS = 30.0
@@ -106,13 +107,13 @@ class Reconciler:
         name, now = meta["name"], self.clock()
         if status.record and compares(spec, status):
             pairs = await self.compare(comparison(meta["namespace"], status.record))
-        route, meant = (world.objects.get(("HTTPRoute", one)) for one in (name, targeted_name(name)))
+        meant = world.objects.get(("HTTPRoute", targeted_name(name)))
         seen = Observation(
             generation=meta["generation"],
             model=await self.registry.get(spec.model.reference),
             server_image=self.server_image,
             revisions=world.revisions,
-            route=world.route and replace(world.route, settled=memory.has_settled(route, now)),
+            route=world.route and replace(world.route, settled=_settled(name, spec, world, memory, now)),
             preview=world.preview,
             targeted=world.targeted and replace(world.targeted, settled=memory.has_settled(meant, now)),
             gateway_problem=world.gateway_problem,
@@ -138,6 +139,13 @@ def _target(raw: Manifest) -> Target:
         resource_version=meta["resourceVersion"],
         spec=parse_spec(raw["spec"]),
     )
+
+
+def _settled(name: str, spec: ModelDeploymentSpec, world: World, memory: Memory, now: datetime) -> bool:
+    """Whether all proxies know how traffic is split."""
+    way = provider_of(spec)
+    found = world.objects[way.kind, name]
+    return bool(world.route and world.route.accepted) and memory.has_stood(found, way.mark(found), now)
 
 
 def _further_routes(name: str, status: ModelDeploymentStatus) -> tuple[str, ...]:

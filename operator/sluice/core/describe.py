@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Verdict
-from sluice.core import targeted, words
+from sluice.core import sharing, targeted, words
 from sluice.core.observation import Unresolved
 from sluice.core.situation import Outcome, Situation
 
@@ -37,6 +37,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     if said := targeted.said(after):
         message += f"; {said}"
     rollout = facts.rollout
+    if behind := sharing.said(facts):
+        message += f"; {behind}"
     pods = after.stable.ready + (after.candidate.ready if rollout else 0)
     wanted = spec.desired_replicas if facts.stable else 0
     if rollout:
@@ -49,7 +51,7 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
             "uri": spec.model.uri,
             "model": words.version(facts.stable) if facts.stable else None,
             "candidate": words.version(rollout.revision) if rollout else None,
-            "weight": rollout.weight if rollout and facts.stable else None,
+            "weight": rollout.percent if rollout and facts.stable else None,
             "step": after.strategy.title(spec, rollout) if rollout and facts.stable else None,
             "verdict": outcome.verdict,
             "ready": f"{pods}/{wanted}",
@@ -67,9 +69,8 @@ def problem_of(situation: Situation) -> Says | None:
     if seen.gateway_problem:
         return Says(TRUE, "GatewayNotFound", seen.gateway_problem)
     if seen.route and seen.route.accepted is False:
-        return Says(
-            TRUE, seen.route.reason or "RouteNotAccepted", f"the gateway refuses the route: {seen.route.message}"
-        )
+        refuses = "" if situation.spec.by_pods else "the gateway refuses the route: "
+        return Says(TRUE, seen.route.reason or "RouteNotAccepted", f"{refuses}{seen.route.message}")
     replicas, ready = situation.spec.least_replicas, situation.stable.ready
     if situation.seen.preview and situation.seen.preview.accepted is False:
         return Says(TRUE, PREVIEW_REFUSED, f"the gateway refuses the preview: {situation.seen.preview.message}")
@@ -90,7 +91,7 @@ def conditions(situation: Situation, outcome: Outcome, problem: Says | None) -> 
     degraded = problem or (Says(TRUE, "RolledBack", refused.message) if refused else Says(FALSE, "AsExpected"))
     up_to_date = facts.stable is not None and facts.rollout is None and situation.wanted == facts.stable
     if available.status is TRUE and problem is None and up_to_date and not route_taken(situation):
-        ready = Says(FALSE, "WaitingForGateway", WAITING_FOR_GATEWAY)
+        ready = waiting_for_traffic(situation)
     elif available.status is TRUE and problem is None and up_to_date:
         ready = Says(TRUE, "Serving", outcome.message)
     else:
@@ -131,6 +132,13 @@ def timed(
 
 PREVIEW_REFUSED = "PreviewRefused"
 WAITING_FOR_GATEWAY = "waiting for the gateway to take the route"
+
+
+def waiting_for_traffic(situation: Situation) -> Says:
+    """Say what has to be there before requests come to the pods."""
+    if situation.spec.by_pods:
+        return Says(FALSE, "WaitingForService", f"waiting for {words.way_in(situation)} to lead to the pods")
+    return Says(FALSE, "WaitingForGateway", WAITING_FOR_GATEWAY)
 
 
 def route_taken(situation: Situation) -> bool:

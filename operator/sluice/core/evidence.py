@@ -11,6 +11,7 @@ from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
+from sluice.core import sharing
 from sluice.core.durations import between, counted, prepared
 from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
@@ -81,6 +82,8 @@ def fold(
     verified nothing is compared: then only the candidate has to answer.
     """
     before = at_present_weight(before, rollout)
+    if spec.by_pods:
+        before = sharing.noted(before, rollout, seen, stable, now)
     arms = {
         name: _answering(seen.revision(name).pods, seen.scrape.counters) for name in (stable, rollout.revision.name)
     }
@@ -99,13 +102,14 @@ def fold(
     }
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
     evidence = after.model_copy(update={"cursors": kept | moved})
-    lowest, highest = _shares(rollout, before, seen)
+    lowest, highest = sharing.span(before) if spec.by_pods else _shares(rollout, before, seen)
+    evidence = sharing.counted(evidence, now)
     if highest == 0 or stable_arm.requests + canary_arm.requests == 0:
         return evidence
     evidence = _count(evidence, stable_arm, canary_arm, now)
-    if highest == 100:
+    if highest == 1:
         return evidence  # where all requests may have gone to one arm there is nothing to compare with
-    block = Block(weight=highest / 100, weight_before=lowest / 100, stable=stable_arm, canary=canary_arm)
+    block = Block(weight=highest, weight_before=lowest, stable=stable_arm, canary=canary_arm)
     durations = between(before, after, stable_counters, canary_counters, fresh)
     metrics = observe(spec, evidence, Increment(block, durations))
     return evidence.model_copy(update={"metrics": metrics, "sample_ratio": _ratio(evidence).observe(block).dump()})
@@ -222,11 +226,11 @@ def _uids(seen: Observation, *revisions: str) -> set[str]:
     return {pod.uid for name in revisions for pod in seen.revision(name).pods}
 
 
-def _shares(rollout: Rollout, evidence: Evidence, seen: Observation) -> tuple[int, int]:
-    """Return the smallest and the largest percent by which the requests since the last look may have been split."""
+def _shares(rollout: Rollout, evidence: Evidence, seen: Observation) -> tuple[float, float]:
+    """Return the smallest and the largest share, in [0, 1], by which requests since the last look may be split."""
     on_route = seen.route.weights.get(rollout.revision.name, 0) if seen.route else 0
     shares = {rollout.weight, on_route} | unsettled(rollout, evidence)
-    return min(shares), max(shares)
+    return min(shares) / 100, max(shares) / 100
 
 
 def _count(evidence: Evidence, stable: Arm, canary: Arm, now: datetime) -> Evidence:

@@ -11,7 +11,7 @@ from sluice.api.status import Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
 from sluice.core.evidence import DISAGREEMENT, Judgement
 from sluice.core.gates import at_gates, undecided
-from sluice.core.words import counts, unreachable
+from sluice.core.words import counts, unreachable, way_in
 
 if TYPE_CHECKING:
     from sluice.core.situation import Situation
@@ -34,12 +34,12 @@ def waiting_for_evidence(situation: Situation) -> str:
 
 def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judgement) -> str:
     evidence = situation.evidence
-    if nothing := _nothing_to_compare(evidence, rollout.weight):
+    if nothing := _nothing_to_compare(evidence, rollout.weight, way_in(situation)):
         return nothing
     if judgement.mismatch:
         return (
-            "the gateway does not split the traffic as the weights say (sample-ratio mismatch), so nothing can be "
-            f"concluded; {counts(evidence.total)}"
+            f"{way_in(situation)} does not split the traffic as the {'pods' if situation.spec.by_pods else 'weights'} "
+            f"say (sample-ratio mismatch), so nothing can be concluded; {counts(evidence.total)}"
         )
     progress = f"harm {percent(judgement.harm)}, safe {_safe(judgement)} of a proof"
     if judgement.safe < 1 and (missing := _durations_missing(situation)):
@@ -123,7 +123,7 @@ def _durations_missing(situation: Situation) -> str | None:
 
 def _waiting_for_limit(situation: Situation, judgement: Judgement, verify: Verify) -> str:
     if judgement.requests == 0:
-        return "no data: no request came through the gateway since the switch"
+        return f"no data: no request came through {way_in(situation)} since the switch"
     few = ""
     if judgement.requests < judgement.min_requests:
         few = f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} requests; "
@@ -167,10 +167,10 @@ def pairs(seen: Pairs | None) -> str:
     )
 
 
-def _nothing_to_compare(evidence: Evidence, weight: int) -> str | None:
+def _nothing_to_compare(evidence: Evidence, weight: int, way_in: str) -> str | None:
     seen = evidence.at_weight
     if seen.candidate_requests == 0 and seen.stable_requests == 0:
-        return f"no data: no request came through the gateway since the weight became {weight} %"
+        return f"no data: no request came through {way_in} since the weight became {weight} %"
     if seen.stable_requests == 0:
         return f"nothing to compare with: stable has answered no request since the weight became {weight} %"
     if weight == 100:

@@ -19,7 +19,7 @@ from sluice.core.moves import (
     with_weight,
 )
 from sluice.core.observation import Severity, Unresolved
-from sluice.core.replicas import needed
+from sluice.core.replicas import pods_for
 from sluice.core.situation import Guard, Outcome, Situation
 from sluice.core.timing import (
     ANALYSIS_SECONDS,
@@ -127,12 +127,12 @@ def capacity_lost(situation: Situation) -> Outcome | None:
     rollout = situation.rollout
     if rollout is None:
         return None
-    replicas, ready, weight = situation.spec.desired_replicas, situation.candidate.ready, situation.carried
+    ready, weight = situation.candidate.ready, situation.carried
     if rollout.weight <= weight:
         return None
     facts = with_weight(situation, rollout, weight)
     message = f"weight lowered from {rollout.weight} to {weight} %: " + words.waiting_for_pods(
-        situation.candidate, ready, needed(replicas, rollout.weight)
+        situation.candidate, ready, pods_for(situation.spec, rollout.weight)
     )
     return Outcome(
         facts,

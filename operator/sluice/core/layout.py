@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
+from sluice.core import sharing
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish, Mirroring
 from sluice.core.strategies.base import Strategy
@@ -29,6 +30,8 @@ def split(
     if facts.rollout:
         ready = seen.revision(facts.rollout.revision.name).ready
         weight = min(facts.rollout.weight, strategy.carries(spec, facts.rollout, ready))
+        if spec.by_pods and sharing.shared(weight) and sharing.obstacle(spec, facts, seen):
+            weight = 0
     shares = {facts.stable.name: 100 - weight}
     if facts.rollout:
         shares[facts.rollout.revision.name] = weight
@@ -90,10 +93,13 @@ def scale(
 ) -> Mapping[str, int]:
     """Return the pods wanted by revision. Who is retired and has traffic, by the route as it stands, keeps its pods."""
     pods: dict[str, int] = {}
+    no_room = sharing.makes_room(spec, facts, strategy)
     for entry in facts.retired:
         name = entry.revision.name
         state = seen.revision(name)
-        if now < entry.scale_down_at or seen.may_reach(name):
+        # Who was given up keeps the connections that came to him by a Service, for as long as he has pods.
+        due = now >= entry.scale_down_at or no_room or (spec.by_pods and not entry.was_stable)
+        if not due or seen.may_reach(name):
             pods[name] = state.replicas
         else:
             pods[name] = 0

@@ -111,10 +111,12 @@ class RevisionState:
 
 @dataclass(frozen=True)
 class RouteState:
-    """The HTTPRoute as it stands; weights by revision in percent. `accepted` is None until the gateway answered.
+    """What splits the traffic, a route or a Service, as it stands; weights by revision in percent.
 
+    `accepted` is None until the gateway answered, or the endpoints have followed.
     `parked` are the revisions that are in it with next to no traffic: they come, leave, or stay to return at once.
     `settled` says that all proxies know it: until then an older one may be live on some of them.
+    `endpoints` are the pods behind a Service by revision, where their numbers are the split; None with a gateway.
     """
 
     weights: Mapping[str, int]
@@ -123,6 +125,7 @@ class RouteState:
     message: str = ""
     parked: frozenset[str] = frozenset()
     settled: bool = False
+    endpoints: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)

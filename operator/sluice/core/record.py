@@ -140,6 +140,7 @@ def _decision(
             stable_ready=situation.stable.ready,
             candidate_ready=situation.candidate.ready,
             live_weight=situation.live_weight,
+            service_pods=situation.rollout.service_pods if situation.rollout else None,
             total=situation.evidence.total,
             at_weight=situation.evidence.at_weight,
             pairs=situation.evidence.pairs,

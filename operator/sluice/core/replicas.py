@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
 from sluice.core.observation import Observation
 
@@ -22,6 +23,33 @@ def covered(replicas: int, ready: int) -> int:
     if ready >= replicas:
         return 100 if ready else 0
     return 100 * ready // replicas
+
+
+def shared_needed(replicas: int, weight: int) -> int:
+    """Return the pods that have `weight` percent of the traffic beside `replicas` of stable, where each has as much.
+
+    The most whose share is not above it; at least one, whatever its share, and no more than stable has:
+    shared_needed(10, 10) == 1 (9 %), shared_needed(4, 10) == 1 (20 %), shared_needed(4, 75) == 4 (50 %). All traffic
+    needs as many as stable has.
+    """
+    return max(1, min(replicas, replicas * weight // max(1, 100 - weight)))
+
+
+def shared_covered(replicas: int, ready: int) -> int:
+    """Return the largest weight in percent of `ready` pods: beside stable's, each has no more than each of these."""
+    if ready >= replicas:
+        return 100 if ready else 0
+    return 99 if ready else 0
+
+
+def pods_for(spec: ModelDeploymentSpec, weight: int) -> int:
+    """Return the pods that the candidate needs for a weight, however traffic is split."""
+    return (shared_needed if spec.by_pods else needed)(spec.desired_replicas, weight)
+
+
+def carried_by(spec: ModelDeploymentSpec, ready: int) -> int:
+    """Return the largest weight in percent that so many ready pods may have, however traffic is split."""
+    return (shared_covered if spec.by_pods else covered)(spec.desired_replicas, ready)
 
 
 def in_the_way(facts: ModelDeploymentStatus, seen: Observation) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sluice.api.record import Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rejected, Revision, Rollout, Summary, Verdict
-from sluice.core import targeted
+from sluice.core import sharing, targeted
 from sluice.core.evidence import Judgement, fold, judge, took, with_pairs
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
@@ -130,6 +130,9 @@ def look(
             evidence = targeted.fold(status.rollout, evidence, seen)
         judgement = judge(spec, evidence, stage)
         rollout = took(status.rollout, evidence, seen, now)
+        rollout = rollout.model_copy(
+            update={"service_pods": sharing.service_pods(rollout, seen, status.stable.name) if spec.by_pods else None}
+        )
         status = status.model_copy(update={"rollout": _summed_up(rollout, evidence, judgement)})
     return Situation(spec, status, seen, now, strategy, wanted, evidence, judgement)
 

@@ -21,6 +21,11 @@ def version(revision: Revision | None) -> str:
     return f"{revision.model_name}/{revision.model_version}" if revision else "nothing"
 
 
+def way_in(situation: Situation) -> str:
+    """Name what leads requests to the versions."""
+    return f"Service {situation.seen.name}" if situation.spec.by_pods else "the gateway"
+
+
 def nobody_serves(status: ModelDeploymentStatus, now: datetime) -> str:
     """Say since when no version serves, and why."""
     since = status.down_since or now

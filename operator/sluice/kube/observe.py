@@ -30,7 +30,8 @@ from sluice.kube.pods import read_pod
 from sluice.resources.autoscaler import is_autoscaled, trouble
 from sluice.resources.disruption import FEWEST
 from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name, targeted_name
-from sluice.traffic import gateway_api, targeted
+from sluice.traffic import gateway_api, plain_service, targeted
+from sluice.traffic.providers import provider_of
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ async def observe(
         api.list(DEPLOYMENTS, namespace, mine),
         api.list(SERVICES, namespace, mine),
         read_pods(api, namespace, mine),
-        read_routes(api, namespace, (name, *further_routes)),
+        read_routes(api, namespace, (*(() if spec.by_pods else (name,)), *further_routes)),
         api.list(JOBS, namespace, mine) if gating else _nothing(),
         gateway_problem(api, namespace, spec.traffic),
     )
@@ -83,10 +84,15 @@ async def observe(
     autoscalers, budgets = await read_companions(api, namespace, mine, spec, deployments)
     objects |= {(AUTOSCALERS.kind, found["metadata"]["name"]): found for found in autoscalers}
     objects |= {(BUDGETS.kind, found["metadata"]["name"]): found for found in budgets}
-    route, preview, meant = (routes.get(one) for one in (name, preview_name(name), targeted_name(name)))
+    if spec.by_pods and ("Service", name) not in objects and (other := await api.get(SERVICES, namespace, name)):
+        objects["Service", name] = other  # somebody else's, or without its labels
+    preview, meant = (routes.get(one) for one in (preview_name(name), targeted_name(name)))
+    way, revisions = provider_of(spec), read_revisions(deployments, pods, slices)
+    found = objects.get((way.kind, name))
+    ready = {revision: state.ready for revision, state in revisions.items()}
     return World(
-        revisions=read_revisions(deployments, pods, slices),
-        route=gateway_api.read(route) if route else None,
+        revisions=revisions,
+        route=way.read(found, plain_service.endpoints_of(name, slices, pods), ready) if found else None,
         preview=gateway_api.read(preview) if preview else None,
         targeted=targeted.read(meant) if meant else None,
         gateway_problem=problem,

@@ -8,6 +8,7 @@ from sluice.resources.naming import ANNOTATION_DIGEST, ANNOTATION_MODEL, Manifes
 
 HTTP_PORT = 8080
 MIRROR_PORT = 8081
+SHARED_PORT = 8082
 METRICS_PORT = 9090
 MODEL_DIR = "/model"
 TMP_DIR = "/tmp"  # noqa: S108 - inside the container, an emptyDir of its own
@@ -125,6 +126,7 @@ def _serve(revision: Revision, server: Server, collector_url: str) -> Manifest:
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "mirror", "containerPort": MIRROR_PORT, "protocol": "TCP"},
+            {"name": "shared", "containerPort": SHARED_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "resources": server.resources.to_kubernetes(),

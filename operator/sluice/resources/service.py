@@ -1,10 +1,11 @@
-"""The Service of a revision: what a route points to."""
+"""The Service of a revision: what a route points to. What all of a ModelDeployment's Services have in common."""
 
 from __future__ import annotations
 
 from sluice.resources.naming import Manifest, labels, metadata, object_name, selector
 
-PORT = 80
+PORT, PORT_NAME = 80, "http"
+SHARED_PORT = "shared"  # of the pods, by name: the one for the Service that all versions share
 MIRROR_PORT = 8081
 
 
@@ -23,7 +24,7 @@ def service(*, name: str, namespace: str, revision_name: str, owner: Manifest) -
             "type": "ClusterIP",
             "selector": selector(name, revision_name),
             "ports": [
-                {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"},
+                {"name": PORT_NAME, "port": PORT, "targetPort": "http", "protocol": "TCP"},
                 {"name": "mirror", "port": MIRROR_PORT, "targetPort": "mirror", "protocol": "TCP"},
             ],
         },

@@ -7,18 +7,19 @@ other), and a change of weight stays a change of weight.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sluice.api.strategy import Preview
 from sluice.api.traffic import Traffic
+from sluice.core.observation import RouteState
 from sluice.resources.naming import Manifest, metadata, object_name, owned_labels, preview_name, targeted_name
 from sluice.resources.service import MIRROR_PORT, PORT
 from sluice.traffic.gateway_status import read, read_slots
+from sluice.traffic.provider import Mirror, Wanted
 from sluice.traffic.slots import PERCENT, place
 
-__all__ = ["additions", "read", "read_slots", "render", "render_preview", "render_targeted"]
+__all__ = ["Mirror", "additions", "read", "read_slots", "render", "render_preview", "render_targeted"]
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 API_VERSION = f"{GATEWAY_GROUP}/v1"
@@ -30,13 +31,27 @@ HEADER_COMPARE = "x-sluice-compare"
 RANDOM, PROBE, TARGETED = "random", "probe", "targeted"
 
 
-@dataclass(frozen=True)
-class Mirror:
-    """Copies of `percent` of the requests go to a revision; `compare` tells both versions' pods what to compare."""
+class GatewayRoute:
+    """An HTTPRoute; its steps are those of `slots.place`."""
 
-    revision: str
-    percent: int
-    compare: str
+    kind = KIND
+
+    def read(self, live: Mapping[str, Any], endpoints: Mapping[str, int], ready: Mapping[str, int]) -> RouteState:
+        """Return weights and what the gateway says; endpoints are its own business."""
+        return read(live)
+
+    def render(self, wanted: Wanted, live: Mapping[str, Any] | None, *, settled: bool) -> Manifest | None:
+        """Return the route, or the next step to it."""
+        return render(
+            name=wanted.name, namespace=wanted.namespace, owner=wanted.owner, traffic=wanted.traffic or Traffic(),
+            split=wanted.split, live=live, settled=settled, kept=wanted.kept, outage=wanted.outage,
+            mirror=wanted.mirror,
+        )  # fmt: skip
+
+    def mark(self, live: Mapping[str, Any]) -> Hashable:
+        """Return the route's generation."""
+        generation: int = live["metadata"]["generation"]
+        return generation
 
 
 def render(

@@ -50,6 +50,18 @@ def test_the_same_model_with_other_settings_is_told_apart() -> None:
     assert ["the same model" in one.note for one in found if one] == [True, False]
 
 
+def test_without_a_gateway_pods_say_who_has_which_share() -> None:
+    asked = {"weight": 10, "servicePods": {"candidate": 1, "stable": 4}}
+    view = build(model_deployment(rollout=rollout() | asked), (), NOW)
+    stable, candidate = view.revision("stable"), view.revision("candidate")
+    assert stable
+    assert candidate
+    assert (stable.weight, candidate.weight) == (80, 20)
+    assert candidate.note.endswith(", 1 of 5 pods (10 % asked for)")
+    assert view.evidence
+    assert view.evidence.weight == 20
+
+
 def test_only_so_many_old_revisions_are_shown() -> None:
     old = [{"revision": TWO | {"name": f"r{n}"}, "scaleDownAt": "2030-01-01T11:00:00Z", "wasStable": True}
            for n in range(6)]  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from sluice.api.status import Counts, ModelDeploymentStatus
 from sluice.controller.memory import CHECKPOINT, Memory
 from sluice.core.plan import Event, EventType
+from sluice.traffic.slots import SETTLING
 
 from tests.unit.core.moments import ANALYZING, NOW
 
@@ -184,3 +185,12 @@ def test_a_route_with_a_field_that_somebody_added_is_not_as_it_should_be() -> No
     added = found | {"spec": {"rules": [], "hostnames": ["only.example"]}}
     assert Memory().is_applied(("HTTPRoute", "m"), route, found)
     assert not Memory().is_applied(("HTTPRoute", "m"), route, added)
+
+
+def test_what_splits_traffic_has_settled_when_it_has_been_the_same_for_a_while() -> None:
+    memory, service = Memory(), {"metadata": {"uid": "u"}}
+    assert not memory.has_stood(service, "a", NOW)
+    assert not memory.has_stood(service, "a", NOW + SETTLING - MORE)
+    assert memory.has_stood(service, "a", NOW + SETTLING)
+    assert not memory.has_stood(service, "b", NOW + SETTLING), "proxies have something to learn"
+    assert not memory.has_stood({"metadata": {"uid": "v"}}, "b", NOW + SETTLING), "another object"

@@ -89,6 +89,7 @@ def test_the_server_reads_exactly_the_variables_that_it_is_given(monkeypatch: py
     assert {port["name"]: port["containerPort"] for port in server["ports"]} == {
         "http": read.port,
         "mirror": read.mirror_port,
+        "shared": read.shared_port,
         "metrics": read.metrics_port,
     }
 

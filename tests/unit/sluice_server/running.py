@@ -37,6 +37,7 @@ class Running:
     port: int = 0
     metrics_port: int = 0
     mirror_port: int = 0
+    shared_port: int = 0
 
     @contextmanager
     def connect(self) -> Iterator[http.client.HTTPConnection]:
@@ -93,6 +94,7 @@ def spawn(model: Path, directory: Path, **environment: str) -> Running:
         "SLUICE_HOST": "127.0.0.1",
         "SLUICE_PORT": "0",
         "SLUICE_MIRROR_PORT": "0",
+        "SLUICE_SHARED_PORT": "0",
         "SLUICE_METRICS_PORT": "0",
         "SLUICE_RUNTIME_DIR": str(directory),
         "SLUICE_TERMINATION_LOG": str(directory / "termination-log"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.strategy import Mirror, Step
-from sluice.core.replicas import needed
+from sluice.core.replicas import needed, pods_for
 from sluice.core.stage import Stage
 from sluice.core.strategies.gating import GATES, gates_stage
 from sluice.core.strategies.stepped import SteppedStrategy
@@ -35,17 +35,17 @@ class CanaryStrategy(SteppedStrategy):
         return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def canary_stages(steps: Iterable[Step], replicas: int) -> Iterator[Asked]:
+def canary_stages(steps: Iterable[Step], spec: ModelDeploymentSpec) -> Iterator[Asked]:
     """Yield a stage for each step, at the weight of the last setWeight step reached."""
     weight = 0
     for step in steps:
         if step.mirror:
-            yield from mirror_stages(step.mirror, replicas)
+            yield from mirror_stages(step.mirror, spec.desired_replicas)
             continue
         weight = step.set_weight or weight
         yield (
             step.to_kubernetes(),
-            Stage(step.title, weight, needed(replicas, weight), pause=step.pause, analysis=step.analysis),
+            Stage(step.title, weight, pods_for(spec, weight), pause=step.pause, analysis=step.analysis),
         )
 
 
@@ -61,4 +61,4 @@ def _asked(spec: ModelDeploymentSpec) -> Iterator[Asked]:
         yield {GATES: spec.gates.to_kubernetes()}, gates_stage(spec.gates, 1)
     if asked_for(spec):
         yield {"match": {}}, Stage("match", 0, needed(spec.desired_replicas, 0), targeted=True)
-    yield from canary_stages(spec.strategy.steps, spec.desired_replicas)
+    yield from canary_stages(spec.strategy.steps, spec)

@@ -11,7 +11,7 @@ from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
 from sluice.core import words
 from sluice.core.moves import at_step, normal, promoted, warning
 from sluice.core.observation import Observation
-from sluice.core.replicas import covered, in_the_way
+from sluice.core.replicas import carried_by, in_the_way
 from sluice.core.situation import Outcome, Situation
 from sluice.core.stage import Stage
 from sluice.core.strategies.shifting import rollout_of, shift
@@ -63,7 +63,7 @@ class RecreateStrategy:
 
     def carries(self, spec: ModelDeploymentSpec, rollout: Rollout, ready: int) -> int:
         """Return what the pods can bear; where stable was stopped, too few are better than nobody."""
-        return 100 if ready and self.stopped(rollout) else covered(spec.desired_replicas, ready)
+        return 100 if ready and self.stopped(rollout) else carried_by(spec, ready)
 
     def lacks(self, situation: Situation) -> str | None:
         """Say whose pods are waited for; those that do not end in time are waited for no longer."""

@@ -24,7 +24,7 @@ class ShadowStrategy(SteppedStrategy):
         gates = (gates_stage(spec.gates, start.pods),) if spec.gates else ()
         if wants.then is Then.HOLD:  # what is copied meanwhile can still do harm
             return start, *gates, mirror, replace(mirror, title="hold", pause=Pause())
-        return start, *gates, mirror, *(stage for _, stage in canary_stages(spec.strategy.steps, replicas))
+        return start, *gates, mirror, *(stage for _, stage in canary_stages(spec.strategy.steps, spec))
 
     def begun(self, spec: ModelDeploymentSpec, index: int) -> str:
         """Identify what was asked for up to and including this stage; what comes then can be changed until then."""

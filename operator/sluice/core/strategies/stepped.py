@@ -10,10 +10,10 @@ from sluice.api.base import format_duration
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rollout, Verdict
 from sluice.api.strategy import Pause
-from sluice.core import findings, targeted, words
+from sluice.core import findings, sharing, targeted, words
 from sluice.core.moves import advance, promoted, with_weight
 from sluice.core.observation import Observation
-from sluice.core.replicas import covered, needed
+from sluice.core.replicas import carried_by, needed
 from sluice.core.situation import Outcome, Situation
 from sluice.core.stage import Stage
 from sluice.core.strategies.gating import pass_gates
@@ -50,6 +50,8 @@ class SteppedStrategy(ABC):
         pods = {facts.stable.name: replicas} if facts.stable else {}
         if rollout is None:
             return pods
+        if spec.by_pods:
+            return pods | {rollout.revision.name: sharing.pods(spec, rollout, self._stage(spec, rollout), seen)}
         wanted = max(self._stage(spec, rollout).pods, needed(replicas, rollout.weight)) if replicas else 0
         # A warm revision that comes back keeps the pods it has.
         return pods | {rollout.revision.name: max(wanted, min(seen.revision(rollout.revision.name).replicas, replicas))}
@@ -60,7 +62,7 @@ class SteppedStrategy(ABC):
 
     def carries(self, spec: ModelDeploymentSpec, rollout: Rollout, ready: int) -> int:
         """Return what the pods can bear: stable takes the rest."""
-        return covered(spec.desired_replicas, ready)
+        return carried_by(spec, ready)
 
     def lacks(self, situation: Situation) -> str | None:
         """Say how many pods are missing for the present stage, or that who should reach them does not."""
@@ -93,8 +95,11 @@ class SteppedStrategy(ABC):
 
 def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | None:
     """Give the candidate its weight as far as its ready pods carry it; None when it is live on the gateway."""
+    at_once = sharing.first_goal(rollout, stage) if situation.spec.by_pods else None
     if rollout.weight > stage.weight:
-        return shift(situation, rollout, stage.weight)
+        at_once = stage.weight
+    if at_once is not None:
+        return shift(situation, rollout, at_once)
     if lacks := words.lacks_pods(situation.candidate, stage.pods, stage.weight):
         facts = with_weight(situation, rollout, min(rollout.weight, situation.carried))
         return Outcome(facts, "ScalingUp", lacks, Verdict.RUNNING, requeue_after=READY_SECONDS)

@@ -1,0 +1,72 @@
+"""What splits the traffic of a ModelDeployment: one small interface, a file for each way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sluice.api.traffic import Traffic
+from sluice.core.observation import RouteState
+from sluice.resources.naming import Manifest
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Copies of `percent` of the requests go to a revision; `compare` tells both versions' pods what to compare."""
+
+    revision: str
+    percent: int
+    compare: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How traffic is to be split.
+
+    Attributes:
+        name: of the ModelDeployment.
+        namespace: of the ModelDeployment.
+        owner: the owner reference.
+        traffic: what the user says of it.
+        split: percent by revision.
+        kept: revisions that may get all traffic back in one write.
+        outage: nobody answers whom requests are led to.
+        mirror: who gets copies.
+    """
+
+    name: str
+    namespace: str
+    owner: Manifest
+    traffic: Traffic | None
+    split: Mapping[str, int]
+    kept: Collection[str] = ()
+    outage: bool = False
+    mirror: Mirror | None = None
+
+
+class Provider(Protocol):
+    """Renders a split into one object that is named as the ModelDeployment, and reads it back; pure."""
+
+    kind: str
+
+    def read(self, live: Mapping[str, Any], endpoints: Mapping[str, int], ready: Mapping[str, int]) -> RouteState:
+        """Return how the object stands; never raises on odd content.
+
+        Args:
+            live: the object.
+            endpoints: pods by revision that a Service of its name leads to.
+            ready: pods by revision that could be led to.
+        """
+
+    def render(self, wanted: Wanted, live: Mapping[str, Any] | None, *, settled: bool) -> Manifest | None:
+        """Return the object as it is to be, or the next step to it; None when it must not be touched.
+
+        Args:
+            wanted: the split.
+            live: the object as it stands.
+            settled: whether all proxies know the live one.
+        """
+
+    def mark(self, live: Mapping[str, Any]) -> Hashable:
+        """Return what is another one whenever proxies have something to learn."""
