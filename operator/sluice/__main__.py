@@ -33,6 +33,7 @@ from sluice.kube.horizon import Horizon
 from sluice.kube.lease import Election
 from sluice.notify.channels import Channels
 from sluice.notify.notices import Notices, nobody
+from sluice.pauses import keep_pauses_short
 from sluice.registry.mlflow import MlflowRegistry
 from sluice.registry.watch import RegistryWatch
 from sluice.settings import Settings
@@ -134,6 +135,7 @@ def main() -> NoReturn:
     """Run as `python -m sluice`."""
     settings = Settings()
     logs.set_up(settings.log_level)
+    keep_pauses_short()
     told = asyncio.Runner().run(run(settings))
     # The Lease is released. kopf would now cancel each task there is and wait for them, up to minutes, for nothing.
     os._exit(0 if told else 1)
