@@ -14,6 +14,7 @@ from sluice.api.gates import SPEC_RULES as GATES_RULES
 from sluice.api.gates import Gates
 from sluice.api.model import ModelSource
 from sluice.api.strategy import Canary, Strategy
+from sluice.api.traffic import SPEC_RULES as TRAFFIC_RULES
 from sluice.api.traffic import Traffic
 
 Quantity = Annotated[
@@ -220,6 +221,7 @@ class ModelDeploymentSpec(ApiModel):
             ),
             *AUTOSCALING_RULES,
             *GATES_RULES,
+            *TRAFFIC_RULES,
         )
     }
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sluice.api.base import API_VERSION, KIND
 from sluice.api.status import Revision
@@ -27,19 +28,20 @@ from sluice.kube.api import (
     DEPLOYMENTS,
     EVENTS,
     MODEL_DEPLOYMENTS,
+    POLICIES,
     ROUTES,
     SERVICES,
     KubeApi,
     Manifest,
     Resource,
 )
-from sluice.kube.errors import ConflictError, KubeError, RefusedError
+from sluice.kube.errors import ConflictError, KubeError, NotFoundError, RefusedError
 from sluice.notify.notices import Tell, nobody
 from sluice.resources.naming import ACTOR, WISHES, object_name, preview_name, selector, targeted_name
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.sources.collector import comparison
-from sluice.traffic import gateway_api
+from sluice.traffic import gateway_api, policy
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ SetAlias = Callable[[str, str, str], Awaitable[Unresolved | None]]
 
 WRITE_BACK_AGAIN = timedelta(seconds=15)
 
-KINDS = {kind.kind: kind for kind in (DEPLOYMENTS, SERVICES, ROUTES, AUTOSCALERS, BUDGETS)}
+KINDS = {kind.kind: kind for kind in (DEPLOYMENTS, SERVICES, ROUTES, AUTOSCALERS, BUDGETS, POLICIES)}
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,9 @@ class Applier:
         while memory.stored:
             self.observer.stored(target.namespace, target.name, *memory.stored.pop(0))
         self.observer.stands(target.namespace, target.name, plan.status)
-        if plan.split and target.spec.traffic:
-            found = live.get(("HTTPRoute", target.name))
-            route = gateway_api.render(
-                name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
-                split=plan.split, live=found, settled=memory.has_settled(found, now), kept=plan.kept,
-                outage=plan.outage, mirror=_mirror(target, plan),
-            )  # fmt: skip
-            await self._apply(route, memory, live)
+        await self._unstick(target, memory, live)
+        await self._route(target, plan, memory, live, now)
+        await self._stick(target, plan, memory, live)
         await self._beside(target, preview_name(target.name), preview_route(target, plan), memory, live)
         found = live.get(("HTTPRoute", targeted_name(target.name)))
         meant = targeted_route(target, plan, found, settled=memory.has_settled(found, now))
@@ -108,6 +105,52 @@ class Applier:
         await self._tell(target, memory)
         if began and plan.status.rollouts > self.records.history:
             await self.records.prune(target.namespace, target.name)
+
+    async def _route(
+        self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest], now: datetime
+    ) -> None:
+        """Bring the route nearer to the split, as far as its proxies allow."""
+        traffic, memory.route_waits = target.spec.traffic, False
+        if not plan.split or traffic is None:
+            return
+        found, trial, split = live.get(("HTTPRoute", target.name)), _trial(target, plan), plan.split
+        render = partial(
+            gateway_api.render, name=target.name, namespace=target.namespace, owner=target.owner, traffic=traffic,
+            kept=plan.kept, outage=plan.outage, mirror=_mirror(target, plan), trial=trial,
+        )  # fmt: skip
+        if trial and traffic.sticky and trial.treatment not in gateway_api.read(found or {}).weights:
+            held = live.get((POLICIES.kind, target.name))
+            if traffic.gateway and not memory.sticks(held, traffic.gateway.name, now):
+                split = {trial.control: 100}  # the first users have to stick as well
+        route = render(split=split, live=found, settled=memory.has_settled(found, now))
+        await self._apply(route, memory, live)
+        if traffic.sticky:
+            memory.route_waits = render(split=plan.split, live=route, settled=True)["spec"] != route["spec"]
+
+    async def _stick(
+        self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest]
+    ) -> None:
+        """Make users stick to a version where that is wanted; without the gateway's API for it all else goes on."""
+        memory.policy_refused, traffic = None, target.spec.traffic
+        if not plan.split or traffic is None or traffic.sticky is None:
+            return
+        wanted = policy.policy(
+            name=target.name, namespace=target.namespace, owner=target.owner, sticky=traffic.sticky
+        )  # fmt: skip
+        try:
+            await self._apply(wanted, memory, live)
+        except NotFoundError:
+            return  # the next look says so
+        except RefusedError as error:
+            memory.policy_refused = f"the BackendTrafficPolicy of traffic.sticky can't be written: {error}"
+
+    async def _unstick(self, target: Target, memory: Memory, live: Mapping[tuple[str, str], Manifest]) -> None:
+        """Take away the policy that makes users stick to a version where nobody wants it any more."""
+        key = (POLICIES.kind, target.name)
+        if key in live and not (target.spec.traffic and target.spec.traffic.sticky):
+            memory.applied.pop(key, None)  # if it is wanted again, nobody else has deleted it
+            await self.api.delete(POLICIES, target.namespace, target.name)
+            memory.taken.pop(live[key]["metadata"]["uid"], None)
 
     async def _beside(
         self, target: Target, name: str, route: Manifest | None, memory: Memory,
@@ -283,6 +326,15 @@ def _mirror(target: Target, plan: Plan) -> gateway_api.Mirror | None:
         return None
     compare = f"{comparison(target.namespace, plan.status.record)};{plan.mirror.sample}"
     return gateway_api.Mirror(plan.mirror.revision, plan.mirror.percent, compare)
+
+
+def _trial(target: Target, plan: Plan) -> gateway_api.Trial | None:
+    """Say who is tested on whom, and by which name model servers and the collector know the test."""
+    wanted, stable = plan.experiment, plan.status.stable
+    if wanted is None or stable is None or plan.status.record is None or wanted.revision == stable.name:
+        return None
+    name = comparison(target.namespace, plan.status.record)
+    return gateway_api.Trial(name, stable.name, wanted.revision, wanted.weight)
 
 
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:

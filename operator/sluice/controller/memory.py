@@ -16,7 +16,7 @@ from sluice.core.observation import WriteBack
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest
 from sluice.kube.ownership import holds
-from sluice.traffic import gateway_api
+from sluice.traffic import gateway_api, policy
 from sluice.traffic.slots import SETTLING
 
 # What people read is written this often at most while only counts change: a write per second would wake every watcher.
@@ -57,7 +57,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Taken:
-    """A route that the gateway was seen to have taken, by its generation, and since when."""
+    """A route, or policy, that the gateway was seen to have taken, by its generation, and since when."""
 
     generation: int
     since: datetime
@@ -67,6 +67,8 @@ class Taken:
 class Memory:
     """The status one ahead of the written one, and what was applied last.
 
+    `policy_refused`: why the policy that makes users stick to a version could not be written, in a sentence.
+    `route_waits`: the route is on its way to what it is to be, and has a step to go when the last one has settled.
     `caught_up`: what a controller before us may not have told of the last rollout was told.
     """
 
@@ -85,6 +87,8 @@ class Memory:
     frozen: dict[str, Manifest] = field(default_factory=dict)
     repairs: list[Repair] = field(default_factory=list)
     told_of: dict[str, datetime] = field(default_factory=dict)
+    policy_refused: str | None = None
+    route_waits: bool = False
     taken: dict[str, Taken] = field(default_factory=dict)  # by UID
 
     def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
@@ -154,13 +158,20 @@ class Memory:
 
     def has_settled(self, route: Manifest | None, now: datetime) -> bool:
         """Say whether the gateway has taken a route long enough ago for all its proxies to know it."""
-        if route is None or not gateway_api.read(route).accepted:
+        return route is not None and self._is_known(route, now, taken=gateway_api.read(route).accepted is True)
+
+    def sticks(self, live: Manifest | None, gateway: str, now: datetime) -> bool:
+        """Say whether the gateway has taken a policy long enough ago for all its proxies to know it."""
+        return live is not None and self._is_known(live, now, taken=policy.in_force(live, gateway) is True)
+
+    def _is_known(self, live: Manifest, now: datetime, *, taken: bool) -> bool:
+        if not taken:
             return False
-        uid, generation = route["metadata"]["uid"], route["metadata"]["generation"]
-        taken = self.taken.get(uid)
-        if taken is None or taken.generation != generation:
-            taken = self.taken[uid] = Taken(generation, now)
-        return now - taken.since >= SETTLING
+        uid, generation = live["metadata"]["uid"], live["metadata"]["generation"]
+        known = self.taken.get(uid)
+        if known is None or known.generation != generation:
+            known = self.taken[uid] = Taken(generation, now)
+        return now - known.since >= SETTLING
 
     def applies(self, key: tuple[str, str], manifest: Manifest, stored: Manifest) -> None:
         """Note what was applied, and what is stored now."""

@@ -13,11 +13,12 @@ import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
 
-WHOLE = 1_000_000  # the largest weight of the Gateway API; shares are counted in millionths
+from sluice.traffic.slots import LEAVING, WHOLE
+
 CELLS = 4
 CELL = WHOLE // CELLS
 PERCENT_OF_CELL = CELL // 100
-LEAST = 2  # a piece without users keeps its place, so that its cluster stays known (see `slots.py`)
+LEAST = LEAVING  # a piece without users keeps its place, so that its cluster stays known (see `slots.py`)
 
 
 class Arm(StrEnum):

@@ -17,8 +17,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sluice.traffic.assignment import WHOLE
-
+WHOLE = 1_000_000  # the largest weight of the Gateway API; shares are counted in millionths
 PERCENT = WHOLE // 100
 COMING, LEAVING = 1, 2  # parked: one or two requests in a million
 FOREIGN = "service/"
@@ -122,7 +121,8 @@ def place(
         there = {*aims, *stay, *(index for index in ours if not _gone(index, route, {*aims, *stay}))}
         free = (index for index in range(MOST_BACKENDS) if index not in there)
         # Who finds no place, or somebody who has just begun to leave, comes with a later step.
-        aims |= {index: Slot(revision, wanted[revision]) for revision, index in zip(_without(wanted, homes), free, strict=False)}
+        comers = zip(_without(wanted, homes), free, strict=False)
+        aims |= {index: Slot(revision, wanted[revision]) for revision, index in comers}
     return _step(aims, stay, route) or at_once
 
 
@@ -187,7 +187,7 @@ def _step(
         control: the revision that takes what is missing to the whole; None: who has the largest share.
         behind: revisions that come in to stay parked, by their new positions.
     """
-    comes = (behind or {}) | {index: aim.revision for index, aim in aims.items()}
+    comes = {**(behind or {}), **{index: aim.revision for index, aim in aims.items()}}
     places = {*(index for index, aim in aims.items() if _fits(aim, route.ours.get(index))), *stay}
     there = {index: slot for index, slot in route.ours.items() if not _gone(index, route, places)}
     known = {index for index in places & aims.keys() if route.knows(there[index])}

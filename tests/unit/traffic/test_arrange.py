@@ -113,7 +113,8 @@ def test_no_more_are_kept_than_there_is_room_for() -> None:
 def test_nobody_comes_into_the_treatment_before_all_its_places_are_known() -> None:
     """Otherwise a user could come to it, go, and come again."""
     wish = Wish("a", "b", 50, 50, seed_with(first=Arm.TREATMENT))
-    live, seen = (Slot("a", WHOLE),), []
+    live: Route = (Slot("a", WHOLE),)
+    seen = []
     for _ in range(MOST_STEPS):
         live = wish.step(live, **SETTLED)
         seen.append(shares(live).get("b", 0) // PERCENT)
@@ -151,9 +152,7 @@ def test_proxies_that_miss_steps_find_every_cluster_in_its_place(
         known.append(live)
 
 
-@given(
-    wishes(), st.lists(st.tuples(wishes(), st.sampled_from([SETTLED, REFUSED, UNSETTLED])), max_size=10), wishes()
-)
+@given(wishes(), st.lists(st.tuples(wishes(), st.sampled_from([SETTLED, REFUSED, UNSETTLED])), max_size=10), wishes())
 def test_any_history_ends_at_the_last_wish(start: Wish, history: list[tuple[Wish, dict[str, Any]]], last: Wish) -> None:
     live = start.step((), **UNSETTLED)
     for wish, how in history:

@@ -8,7 +8,8 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.assignment import CELL, CELLS, LEAST, WHOLE, Arm, pieces
+from sluice.traffic.assignment import CELL, CELLS, LEAST, Arm, pieces
+from sluice.traffic.slots import WHOLE
 
 seeds = st.text(max_size=20)
 
