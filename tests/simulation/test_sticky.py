@@ -14,6 +14,7 @@ import pytest
 from sluice.controller import reconcile
 from sluice.core.decide import decide
 from sluice.core.plan import Experiment, Plan
+from sluice.traffic import gateway_api
 
 from tests.simulation import users
 from tests.simulation.simulation import Chapter, Simulation, Story, installed
@@ -172,6 +173,23 @@ async def test_a_route_that_is_restored_by_hand_during_a_test_ends_as_it_was(sim
     await simulation.live(Chapter(nothing, lambda world: world.time > end, "time passes"))
     (route,) = world.store.of_kind("HTTPRoute")
     assert [users.revision_at(route, position) for position in range(0, users.WHOLE, 997)] == placed
+
+
+async def test_warm_versions_fit_into_the_route_of_a_test(simulation: Simulation) -> None:
+    world = simulation.world
+    world.edit(scaleDownDelaySeconds=100_000, replicas=1)
+    await live(simulation, Chapter(begin(SHORT, 0), sticks, "users stick"))
+    for number in map(str, range(2, 9)):
+        await simulation.live(Chapter(push(number), weight(number, MOST), "it has its users"))
+        (route,) = world.store.of_kind("HTTPRoute")
+        assert len(route["spec"]["rules"][0]["backendRefs"]) <= 16
+        await simulation.live(Chapter(nothing, serves(number), "it serves"))
+    end = world.time + 10
+    await simulation.live(Chapter(nothing, lambda world: world.time > end, "all is in place"))
+    warm = [entry["revision"]["name"] for entry in world.status["retired"]]
+    assert len(warm) == 7
+    parked = gateway_api.read(world.store.of_kind("HTTPRoute")[0]).parked
+    assert parked == {*warm[-4:]}, "the newest of them, to return at once"
 
 
 STORIES: dict[str, Story] = {

@@ -165,10 +165,11 @@ def arrange(
     aims = dict(enumerate(wanted if ready or tried else parked))
     others = [revision for revision in kept if revision not in revisions]
     homes = route.homes(others, least=len(aims))
-    free = (index for index in range(len(aims), MOST_BACKENDS) if index not in ours)
+    stay = {*homes.values()}
+    free = (i for i in range(len(aims), MOST_BACKENDS) if i not in ours or _gone(i, route, stay))
     displaced = _without(route.homes(others), homes)
     behind = {index: revision for revision, index in zip(displaced, free, strict=False)}
-    return _step(aims, set(homes.values()), route, control, behind) or tuple(wanted)
+    return _step(aims, stay, route, control, behind) or tuple(wanted)
 
 
 def _step(
