@@ -81,9 +81,9 @@ class Standing:
         return not ours or self.outage or (self.refused and not carried)
 
     def homes(self, revisions: Collection[str], *, least: int = 0) -> Mapping[str, int]:
-        """Return the position of each of the revisions, from `least` on; of several the first that all proxies know."""
+        """Return the position of each of the revisions, from `least` on; of several the first."""
         found: dict[str, int] = {}
-        for index, slot in sorted(self.ours.items(), key=lambda item: not self.knows(item[1])):
+        for index, slot in self.ours.items():
             if index >= least and slot.revision in revisions:
                 found.setdefault(slot.revision, index)
         return found

@@ -93,6 +93,23 @@ async def test_one_that_somebody_deletes_is_made_again_and_told(bench: Bench) ->
     assert bench.told("Repaired") == 1
 
 
+async def test_it_looks_again_until_the_route_is_as_it_is_to_be(bench: Bench) -> None:
+    await sticky(bench)
+    assert (await bench.look() or 0) > 1
+    changed = copy(bench.world.store.of_kind("HTTPRoute")[0])
+    (only,) = changed["spec"]["rules"][0]["backendRefs"]
+    changed["spec"]["rules"][0]["backendRefs"] = [only | {"weight": 500_000}, only | {"weight": 500_000}]
+    bench.world.store.write(changed)
+    waits = []
+    for _ in range(12):
+        waits.append(await bench.look())
+        bench.world.step(0.5)
+    (backend,) = bench.world.store.of_kind("HTTPRoute")[0]["spec"]["rules"][0]["backendRefs"]
+    assert backend["weight"] == 1_000_000
+    assert waits[0] == 1
+    assert (waits[-1] or 0) > 1
+
+
 async def test_another_header_changes_the_one_policy(bench: Bench) -> None:
     first = await sticky(bench)
     bench.world.edit(traffic={"sticky": {"header": None, "cookie": "session"}})

@@ -123,6 +123,33 @@ def test_nobody_comes_into_the_treatment_before_all_its_places_are_known() -> No
     assert live == wish.wanted
 
 
+def test_a_place_that_somebody_has_taken_out_takes_nobody_else_out_of_the_treatment() -> None:
+    wish = Wish("a", "b", 50, 50, "s")
+    broken = list(wish.wanted)
+    lost = next(index for index, slot in enumerate(broken) if slot.revision == "b")
+    broken[lost] = Slot("b", 0)
+    repaired = wish.step(tuple(broken), **UNSETTLED)
+    assert repaired[lost] == Slot("b", COMING)
+    assert shares(repaired)["b"] == 50 * PERCENT - wish.wanted[lost].share + COMING
+    assert wish.step(repaired, **SETTLED) == wish.wanted
+
+
+def test_who_was_on_trial_can_be_the_control_of_the_next_test_without_a_step_between() -> None:
+    first, second = Wish("a", "b", 1, 1, "s"), Wish("b", "a", 1, 0, "s")
+    live = first.wanted
+    for _ in range(MOST_STEPS):
+        live = second.step(live, **SETTLED)
+    assert live == second.wanted
+
+
+def test_the_parked_are_nobodys_successors() -> None:
+    """Requests go on to whom they went, even if he is not wanted, until somebody who is can take them."""
+    live = (Slot("strange", WHOLE - LEAVING), Slot("kept", LEAVING))
+    began = Wish("a", "b", 50, 50, "s").step(live, **UNSETTLED, kept={"kept"})
+    assert began[0].revision == "strange"
+    assert began[0].share > WHOLE - 20
+
+
 def seed_with(first: Arm) -> str:
     return next(seed for seed in map(str, range(100)) if pieces(seed, 50, 50)[0][0] is first)
 

@@ -97,7 +97,7 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
             UNSETTLED,
             {"b": 100},
             [("b", COMING), ("a", LEAVING), ("b", BESIDE_COMING - LEAVING)],
-            id="of its places it takes one that the proxies know",
+            id="of its places one that the proxies know takes the traffic",
         ),
         pytest.param(
             [("a", 40 * PERCENT), ("service/mine", 60 * PERCENT)],
