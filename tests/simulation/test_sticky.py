@@ -17,6 +17,7 @@ from sluice.core.plan import Experiment, Plan
 from sluice.traffic import gateway_api
 
 from tests.simulation import users
+from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, Story, installed
 from tests.simulation.stories import edit, push, rejected, serves, weight, wish
 from tests.simulation.test_crashes import live_through
@@ -99,6 +100,35 @@ async def test_each_user_moves_once_and_half_of_them_do(simulation: Simulation) 
     treated = [met for met in journeys(world) if new in met]
     assert 0.4 < len(treated) / USERS < 0.6
     assert world.unserved == 0
+
+
+async def test_who_has_no_ready_pod_has_no_place_in_the_route_and_no_users(simulation: Simulation) -> None:
+    """The gateway would make no clusters for his places, however long they are there."""
+    world = await live(simulation, USERS_STICK)
+    await simulation.live(Chapter(push("2", behaviour=Behaviour.NEVER_READY), passed(world.time + 20), "it starts"))
+    (route,) = world.store.of_kind("HTTPRoute")
+    assert users.experiment_of(route), "its requests are told apart already"
+    assert gateway_api.read(route).parked == frozenset()
+    await simulation.live(Chapter(nothing, rejected("2"), "2 is given up"))
+    assert world.unserved == 0
+
+
+async def test_pods_that_are_lost_in_a_test_cost_their_users_nothing_but_time(simulation: Simulation) -> None:
+    world = await live(
+        simulation, Chapter(begin(STEPWISE), sticks, "users stick"), Chapter(push("2"), weight("2", MOST), "half")
+    )
+
+    def lose(world: World) -> None:
+        for life in world.pods_of(world.revision("2")):
+            world.end(life)
+
+    lost = world.time
+    await simulation.live(Chapter(lose, lambda world: world.live == {world.revision("1"): 100}, "all are back"))
+    await simulation.live(Chapter(nothing, weight("2", MOST), "and again half"))
+    await simulation.live(Chapter(nothing, passed(lost + 60), "time passes"))
+    old, new = world.revision("1"), world.revision("2")
+    assert all(met in ([old], [old, new], [new], [old, new, old, new], [new, old, new], [old, new, old], [new, old])
+               for met in journeys(world)), "the same ones"  # fmt: skip
 
 
 async def test_a_share_that_grows_moves_nobody_back(simulation: Simulation) -> None:

@@ -334,7 +334,8 @@ def _trial(target: Target, plan: Plan) -> gateway_api.Trial | None:
     if wanted is None or stable is None or plan.status.record is None or wanted.revision == stable.name:
         return None
     name = comparison(target.namespace, plan.status.record)
-    return gateway_api.Trial(name, stable.name, wanted.revision, wanted.weight)
+    ready = wanted.revision in plan.kept or wanted.revision in (plan.split or ())  # both only with ready pods
+    return gateway_api.Trial(name, stable.name, wanted.revision, wanted.weight, ready)
 
 
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:

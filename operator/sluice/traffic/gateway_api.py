@@ -44,12 +44,16 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Trial:
-    """An A/B test: the revisions, and the percent of the users who get the treatment; `name` never comes again."""
+    """An A/B test: the revisions, and the percent of the users who get the treatment; `name` never comes again.
+
+    Without a ready pod of the treatment (`ready`) the gateway makes no clusters for it, wherever it stands.
+    """
 
     name: str
     control: str
     treatment: str
     weight: int
+    ready: bool = True
 
     def slots(self, share: int) -> tuple[Slot, ...]:
         """Return the backends that give the treatment to `share` percent, of those who are meant to get it."""
@@ -88,7 +92,7 @@ def render(
     state = read(live or {})
     refused = state.accepted is False
     slots, how = read_slots(live or {}), {"settled": settled, "refused": refused, "outage": outage}
-    if traffic.sticky and trial and _has(trial, wanted):
+    if traffic.sticky and trial and trial.ready and _has(trial, wanted):
         share, control = wanted.get(trial.treatment, 0), trial.control
         slots = arrange(trial.slots(share), slots, control=control, parked=trial.slots(0), kept=kept, **how)
     else:

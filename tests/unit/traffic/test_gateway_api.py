@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -335,6 +336,15 @@ def test_in_a_test_with_sticky_users_the_order_of_the_backends_says_whose_users_
     assert gateway_api.read(tried({"a": 50, "b": 50})).weights == {"a": 50, "b": 50}
     assert gateway_api.read(tried({"a": 100})).weights == {"a": 100}
     assert gateway_api.read(tried({"a": 100})).parked == {"b"}
+
+
+def test_without_a_ready_pod_of_the_treatment_a_test_has_its_name_and_nothing_more() -> None:
+    without = replace(TRIAL, ready=False)
+    route = gateway_api.render(
+        name="birds", namespace="zoo", owner=OWNER, traffic=STICKY, split={"a": 100}, trial=without
+    )
+    assert backends_of(route) == [("birds-a", 1_000_000)]
+    assert headers_of(route)[0]["x-sluice-experiment"] == "zoo/birds-1"
 
 
 def test_the_way_into_a_test_keeps_what_is_there() -> None:
