@@ -115,6 +115,8 @@ OBJECT_NAME = "this is not the name of a Kubernetes object"
 PLAIN = "a Service knows no host names and paths: remove traffic.hostnames and traffic.pathPrefix, or name a Gateway"
 # Said when an object is changed: see test_crd_object.py.
 KEEPS_ITS_WAY = "a ModelDeployment must keep its way in"
+STICKY = "write exactly one of header and cookie, for example header: x-user-id"
+NO_USER = "host and x-sluice-... say nothing about a user: name another header, for example x-user-id"
 METRICS = "of the metrics only errorRate and latency are built yet"
 ONE_KIND = "a metric is exactly one kind: write for example errorRate: {}"
 AN_ERROR_RATE = "one of the metrics must be an errorRate"
@@ -205,7 +207,20 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         plain(autoscaling={"maxReplicas": 3}),
         "without a gateway the number of pods is what splits the traffic, and autoscaling would change it: set repl",
     ),
-    "sticky users": (changed(traffic__sticky={"header": "x-user-id"}), "sticky users are not built yet: remove traf"),
+    "sticky users in a canary": (
+        changed(traffic__sticky={"header": "x-user-id"}),
+        "traffic.sticky is for strategy.abTest: the other strategies count requests, each assigned anew, as evidence",
+    ),
+    "sticky by nothing": (changed(traffic__sticky={}), STICKY),
+    "sticky by two": (changed(traffic__sticky={"header": "x-user-id", "cookie": "session"}), STICKY),
+    "sticky by all cookies": (
+        changed(traffic__sticky={"header": "Cookie"}),
+        "the header cookie holds all cookies: name one of them instead, for example cookie: session",
+    ),
+    "sticky by a host": (changed(traffic__sticky={"header": "Host"}), NO_USER),
+    "sticky by a header of Sluice": (changed(traffic__sticky={"header": "X-Sluice-Unit"}), NO_USER),
+    "sticky by a header with a space": (changed(traffic__sticky={"header": "x user"}), "not the name of a header"),
+    "sticky by a cookie with a semicolon": (changed(traffic__sticky={"cookie": "a;b"}), "not the name of a cookie"),
     "gateway without name": (changed(traffic={"gateway": {}}), "spec.traffic.gateway.name: Required value"),
     "gateway name in capitals": (changed(traffic__gateway__name="Public"), OBJECT_NAME),
     "gateway name empty": (changed(traffic__gateway__name=""), OBJECT_NAME),

@@ -36,6 +36,7 @@ NEEDED = [
     *(("policy", "poddisruptionbudgets", "", verb) for verb in WRITE),
     *(("batch", "jobs", "", verb) for verb in ("get", "list", "create", "delete")),
     *((GATEWAY, "httproutes", "", verb) for verb in WRITE),
+    *(("gateway.envoyproxy.io", "backendtrafficpolicies", "", verb) for verb in WRITE),
     *(("", "pods", "", verb) for verb in READ),
     *(("discovery.k8s.io", "endpointslices", "", verb) for verb in READ),
     *((GATEWAY, "gateways", "", verb) for verb in READ),

@@ -8,7 +8,7 @@ import pytest
 from sluice.api.autoscaling import Autoscaling
 from sluice.api.spec import Server
 from sluice.api.status import Revision
-from sluice.api.traffic import GatewayRef, Traffic
+from sluice.api.traffic import GatewayRef, Sticky, Traffic
 from sluice.controller.repairs import repaired
 from sluice.kube.ownership import holds, owns, taken
 from sluice.resources.autoscaler import autoscaled, autoscaler, is_autoscaled
@@ -17,6 +17,7 @@ from sluice.resources.naming import FIELD_MANAGER
 from sluice.resources.service import service
 from sluice.resources.workload import deployment, pod_template
 from sluice.traffic import gateway_api
+from sluice.traffic.policy import policy
 
 pytestmark = pytest.mark.integration
 
@@ -167,6 +168,15 @@ def budget(namespace: str) -> dict[str, Any]:
     return without_owner(disruption_budget(name="birds", namespace=namespace, revision_name="a", owner=OWNER))
 
 
+def by_header(namespace: str) -> dict[str, Any]:
+    sticky = Sticky(header="x-user-id")
+    return without_owner(policy(name="birds", namespace=namespace, owner=OWNER, sticky=sticky))
+
+
+def by_cookie(namespace: str) -> dict[str, Any]:
+    return without_owner(policy(name="birds", namespace=namespace, owner=OWNER, sticky=Sticky(cookie="session")))
+
+
 def test_labels_and_the_selector(server: Any, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/services/birds-a"
     manifest = address(namespace)
@@ -192,6 +202,19 @@ def frozen(namespace: str) -> dict[str, Any]:
     )
 
 
+POLICY = "apis/gateway.envoyproxy.io/v1alpha1/{}/backendtrafficpolicies/birds"
+
+
+def test_who_is_sticky_by_another_key_and_how_somebody_changes_it(server: Any, namespace: str) -> None:
+    path = "/" + POLICY.format(f"namespaces/{namespace}")
+    assert told(by_header(namespace), apply(server, path, by_header(namespace))) == []
+    hashed = apply(server, path, by_cookie(namespace))["spec"]["loadBalancer"]["consistentHash"]
+    assert (hashed["type"], hashed["cookie"], "headers" in hashed) == ("Cookie", {"name": "session"}, False)
+    found = told(by_cookie(namespace), edit(server, path, {"spec": {"mergeType": "JSONMerge"}}))
+    assert found == ["somebody: spec.mergeType JSONMerge -> StrategicMerge"]
+    assert apply(server, path, by_cookie(namespace))["spec"]["mergeType"] == "StrategicMerge"
+
+
 @pytest.mark.parametrize(
     ("kind", "make", "patch"),
     [
@@ -199,6 +222,8 @@ def frozen(namespace: str) -> dict[str, Any]:
         ("apis/apps/v1/{}/deployments/birds-a", frozen, {"spec": {"paused": True}}),
         ("apis/autoscaling/v2/{}/horizontalpodautoscalers/birds-a", scaler, {"spec": {"minReplicas": 3}}),
         ("apis/policy/v1/{}/poddisruptionbudgets/birds-a", budget, {"spec": {"maxUnavailable": 2}}),
+        (POLICY, by_header, {"spec": {"loadBalancer": {"consistentHash": {"tableSize": 1009}}}}),
+        (POLICY, by_cookie, {"spec": {"useClientProtocol": True}}),
         ("api/v1/{}/services/birds-a", address, {"spec": {"selector": {"cut": "off"}}}),
         ("apis/gateway.networking.k8s.io/v1/{}/httproutes/birds", route, {"metadata": {"labels": {"team": "birds"}}}),
     ],

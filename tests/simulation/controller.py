@@ -19,8 +19,8 @@ from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
 from sluice.controller.wakeups import Key, Wakeups
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
-from sluice.kube.api import ENDPOINT_SLICES, KubeApi, Manifest, Resource
-from sluice.kube.errors import KubeError, UnavailableError
+from sluice.kube.api import ENDPOINT_SLICES, POLICIES, KubeApi, Manifest, Resource
+from sluice.kube.errors import KubeError, NotFoundError, UnavailableError
 from sluice.kube.horizon import Horizon
 
 from tests.simulation.gates import SimulatedHooks
@@ -77,9 +77,14 @@ class SimulatedApi(KubeApi):
 
     async def list(self, resource: Resource, namespace: str, labels: str) -> list[Manifest]:
         await self._my_turn()
+        self._known(resource)
         if resource == ENDPOINT_SLICES:
             return self.world.endpoint_slices(self._cached(resource))
         return [self._saw(resource, found) for found in self._cached(resource).select(resource, namespace, labels)]
+
+    def _known(self, resource: Resource) -> None:
+        if resource == POLICIES and not self.world.has_policies:
+            raise NotFoundError("the server could not find the requested resource")
 
     def _cached(self, resource: Resource) -> Store:
         """What a read of these objects is answered from: the cache, unless more is known already."""
@@ -91,6 +96,7 @@ class SimulatedApi(KubeApi):
         return found
 
     async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
+        self._known(resource)
         return self._saw(resource, await self._write(lambda: self.world.store.apply(manifest)))
 
     async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:

@@ -14,7 +14,7 @@ from sluice.resources.naming import FIELD_MANAGER
 Key = tuple[str, str, str]  # kind, namespace, name
 Path = tuple[str, ...]
 
-WITH_GENERATION = ("ModelDeployment", "Deployment", "HTTPRoute", "PodDisruptionBudget")
+WITH_GENERATION = ("ModelDeployment", "Deployment", "HTTPRoute", "PodDisruptionBudget", "BackendTrafficPolicy")
 WITHOUT_STATUS_SUBRESOURCE = ("RolloutRecord",)
 SOMEBODY = "somebody-else"
 ATOMIC = {"Service": ("spec", "selector")}  # a map that is owned, and replaced, as one

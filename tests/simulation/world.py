@@ -13,7 +13,7 @@ from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
 from sluice.resources.naming import ANNOTATION_MODEL, revision_of
 from sluice.traffic import gateway_api, targeted
 
-from tests.simulation import autoscalers, pods
+from tests.simulation import autoscalers, pods, users
 from tests.simulation.gates import run_jobs
 from tests.simulation.plain import Service
 from tests.simulation.pods import EPOCH, Behaviour, Judgement, Life, Version
@@ -36,6 +36,11 @@ class World:
     gateway_delay: float = 0.5  # until it has taken a route
     proxy_delay: float = 1.0  # until its proxies know a route that it has taken
     gateway_refuses: str = ""
+    has_policies: bool = True  # the gateway has the API by which users stick to a version
+    policy_refused: str = ""  # why the gateway does not take such a policy
+    sticks: bool = False  # users do so, as the proxies do it now
+    users: int = 0  # who send the requests; 0: each request is one's own
+    met: dict[tuple[str, int], list[str]] = field(default_factory=dict)  # by test and user: the revisions, in turn
     lives: dict[str, Life] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -217,9 +222,9 @@ class World:
         if not self.live or self.service.known is not None:
             return
         self._targeted_traffic(seconds)
-        serving = {name: [life for life in self.pods_of(name) if life.serving] for name in self.live}
-        random = self.rng.random
-        for name in self.rng.choices(list(self.live), list(self.live.values()), k=round(self.rate * seconds)):
+        assigned, random = self._assigned(round(self.rate * seconds)), self.rng.random
+        serving = {name: [life for life in self.pods_of(name) if life.serving] for name in {*assigned}}
+        for name in assigned:
             if ready := serving[name]:
                 life = ready[int(random() * len(ready))]
                 failed = random() < life.version.errors
@@ -237,6 +242,20 @@ class World:
                 life.answer(self.time, error=self.rng.random() < life.version.errors)
             elif self.time > self.gap_until:
                 self.unserved += 1
+
+    def _assigned(self, requests: int) -> list[str]:
+        """The revision of each request: drawn anew, or that of the user who sends it."""
+        if not self.users:
+            return self.rng.choices(list(self.live), list(self.live.values()), k=requests)
+        test, sent = users.experiment_of(self.proxied), []
+        for user in self.rng.choices(range(self.users), k=requests):
+            position = users.position(user) if self.sticks else self.rng.randrange(users.WHOLE)
+            name = users.revision_at(self.proxied, position)
+            sent.append(name)
+            met = self.met.setdefault((test, user), [])
+            if test and met[-1:] != [name]:
+                met.append(name)
+        return sent
 
     def _copy(self, *, failed: bool) -> None:
         """Send a copy of a request that stable has answered where the route says, and let the answers be compared."""
@@ -323,6 +342,7 @@ class World:
             return
         routes = {route["metadata"]["name"]: route for route in self.store.of_kind("HTTPRoute")}
         taken = {name for name, route in routes.items() if self._answer(route)}
+        self._stick()
         self._lead_targeted(routes.get(f"{NAME}.targeted"), taken)
         route = routes.get(NAME)
         if route is None:
@@ -337,6 +357,22 @@ class World:
             if self.proxied and self.time > self.gap_until:
                 self.torn += torn(self.proxied, route)
             self.live, self.proxied = split_of(route), route
+
+    def _stick(self) -> None:
+        """Let the proxies learn of the policy by which users stick to a version."""
+        found = self.store.objects.get(("BackendTrafficPolicy", NAMESPACE, NAME))
+        if found is None:
+            self.sticks = False
+            return
+        key = found["metadata"]["uid"], found["metadata"]["generation"]
+        taken_at = self.taken_at.setdefault(key, self.time + self.gateway_delay)
+        if self.time < taken_at:
+            return
+        changed = copy(found)
+        changed["status"] = users.taken(key[1], self.policy_refused)
+        self.store.write(changed)
+        if self.time >= taken_at + self.proxy_delay:
+            self.sticks = not self.policy_refused
 
     def _lead_targeted(self, route: Manifest | None, taken: set[str]) -> None:
         """Let the proxies learn of the route for requests that match; one that is gone they forget at once."""
@@ -365,11 +401,14 @@ class World:
 
 
 def torn(before: Manifest, after: Manifest) -> list[str]:
-    """Name the revisions whose cluster proxies get or lose together with the traffic for it."""
-    old, new = ({s.revision: s for s in gateway_api.read_slots(route) if s.share} for route in (before, after))
-    came = [name for name, slot in new.items() if not slot.parked and name not in old]
-    left = [name for name, slot in old.items() if not slot.parked and name not in new]
-    return came + left
+    """Name the revisions whose cluster proxies get or lose together with the traffic for it: each has its position."""
+    old, new = (
+        {(index, slot.revision): slot for index, slot in enumerate(gateway_api.read_slots(route)) if slot.share}
+        for route in (before, after)
+    )
+    came = [key for key, slot in new.items() if not slot.parked and key not in old]
+    left = [key for key, slot in old.items() if not slot.parked and key not in new]
+    return [f"{name} at {index}" for index, name in came + left]
 
 
 def mirrored(route: Manifest) -> tuple[str, int, str] | None:

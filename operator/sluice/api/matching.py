@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from sluice.api.base import ApiModel, cel, matching, validations
 
 MOST_MATCHES = 8
 
 _NAMES = "letters, digits, '-', '_' and '.'"
 
+HeaderName = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        f"this is not the name of a header: use {_NAMES}, for example x-group",
+        max_length=100,
+    ),
+]
+
+CookieName = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9._-]+$",
+        f"this is not the name of a cookie: use {_NAMES}, for example group",
+        max_length=100,
+    ),
+]
+
 
 class Header(ApiModel):
     """A request header that has exactly this value; upper and lower case of its name are the same."""
 
-    name: str = matching(
-        r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        f"this is not the name of a header: use {_NAMES}, for example x-group",
-        max_length=100,
-    )
+    name: HeaderName
     value: str = matching(
         r"^[!-~]([ -~]*[!-~])?$",
         "a header's value has visible ASCII characters and spaces only, none of them at its ends: write for example "
@@ -42,11 +58,7 @@ class Header(ApiModel):
 class Cookie(ApiModel):
     """A cookie that has exactly this value."""
 
-    name: str = matching(
-        r"^[A-Za-z0-9._-]+$",
-        f"this is not the name of a cookie: use {_NAMES}, for example group",
-        max_length=100,
-    )
+    name: CookieName
     value: str = matching(
         r"^[!#$%&()*+./0-9:<=>?@A-Z\[\]^_a-z{|}~-]+$",
         "a cookie's value has no spaces, quotes, commas, semicolons and backslashes: write for example beta",

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sluice.api.base import ApiModel, Name, NotBuiltYet, cel, matching, validations
+from sluice.api.base import ApiModel, Name, cel, matching, validations
+from sluice.api.matching import CookieName, HeaderName
 
 
 class GatewayRef(ApiModel):
@@ -36,6 +37,36 @@ PathPrefix = Annotated[
 ]
 
 
+class Sticky(ApiModel):
+    """Where a request says whose it is: exactly one of its fields. A user stays with a version while a test goes on."""
+
+    header: HeaderName | None = None
+    cookie: CookieName | None = Field(default=None, description="One that is there: the gateway sets none.")
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.header) != has(self.cookie)",
+                "write exactly one of header and cookie, for example header: x-user-id",
+            ),
+            cel(
+                "!has(self.header) || self.header.lowerAscii() != 'cookie'",
+                "the header cookie holds all cookies: name one of them instead, for example cookie: session",
+            ),
+            cel(
+                "!has(self.header) || (self.header.lowerAscii() != 'host'"
+                " && !self.header.lowerAscii().startsWith('x-sluice-'))",
+                "host and x-sluice-... say nothing about a user: name another header, for example x-user-id",
+            ),
+        )
+    }
+
+    @property
+    def unit(self) -> str:
+        """Say where a user's id is, as the route tells model servers."""
+        return f"header:{self.header.lower()}" if self.header else f"cookie:{self.cookie}"
+
+
 class Traffic(ApiModel):
     """Where requests come in: through a Gateway, or, without one, through a Service named as the ModelDeployment."""
 
@@ -46,7 +77,9 @@ class Traffic(ApiModel):
     )
     hostnames: tuple[Hostname, ...] = Field(default=(), max_length=16)
     path_prefix: PathPrefix = Field(default="/", description="Removed before the model server.")
-    sticky: NotBuiltYet | None = None
+    sticky: Sticky | None = Field(
+        default=None, description="Users, not requests, are assigned to a version. Needs Envoy Gateway."
+    )
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
@@ -54,11 +87,6 @@ class Traffic(ApiModel):
                 "has(self.gateway) || ((!has(self.hostnames) || self.hostnames.size() == 0) && self.pathPrefix == '/')",
                 "a Service knows no host names and paths: remove traffic.hostnames and traffic.pathPrefix, or name a "
                 "Gateway in traffic.gateway.name",
-            ),
-            cel(
-                "!has(self.sticky)",
-                "sticky users are not built yet: remove traffic.sticky; strategy.canary.match sends users with a "
-                "header or a cookie to the new version",
             ),
         )
     }
@@ -111,5 +139,10 @@ SPEC_RULES = (
         "(has(self.traffic) && has(self.traffic.gateway)) == (has(oldSelf.traffic) && has(oldSelf.traffic.gateway))",
         "a ModelDeployment must keep its way in, because requests would come to another address: create one of another "
         "name for the other way, and delete this one when nobody uses it",
+    ),
+    cel(
+        "!has(self.traffic) || !has(self.traffic.sticky) || has(self.strategy.abTest)",
+        "traffic.sticky is for strategy.abTest: the other strategies count requests, each assigned anew, as evidence; "
+        "remove traffic.sticky (strategy.canary.match sends early adopters to the new version)",
     ),
 )

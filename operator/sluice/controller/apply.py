@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sluice.api.base import API_VERSION, KIND
@@ -27,20 +27,21 @@ from sluice.kube.api import (
     DEPLOYMENTS,
     EVENTS,
     MODEL_DEPLOYMENTS,
+    POLICIES,
     ROUTES,
     SERVICES,
     KubeApi,
     Manifest,
     Resource,
 )
-from sluice.kube.errors import ConflictError, KubeError, RefusedError
+from sluice.kube.errors import ConflictError, KubeError, NotFoundError, RefusedError
 from sluice.notify.notices import Tell, nobody
 from sluice.resources.naming import ACTOR, WISHES, object_name, preview_name, selector, targeted_name
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.sources.collector import comparison
-from sluice.traffic import gateway_api
-from sluice.traffic.provider import Mirror, Wanted
+from sluice.traffic import gateway_api, policy
+from sluice.traffic.provider import Mirror, Trial, Wanted
 from sluice.traffic.providers import provider_of
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ SetAlias = Callable[[str, str, str], Awaitable[Unresolved | None]]
 
 WRITE_BACK_AGAIN = timedelta(seconds=15)
 
-KINDS = {kind.kind: kind for kind in (DEPLOYMENTS, SERVICES, ROUTES, AUTOSCALERS, BUDGETS)}
+KINDS = {kind.kind: kind for kind in (DEPLOYMENTS, SERVICES, ROUTES, AUTOSCALERS, BUDGETS, POLICIES)}
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ class Applier:
         while memory.stored:
             self.observer.stored(target.namespace, target.name, *memory.stored.pop(0))
         self.observer.stands(target.namespace, target.name, plan.status)
-        if plan.split:
-            await self._split(target, plan, memory, live, now)
+        await self._unstick(target, memory, live)
+        await self._split(target, plan, memory, live, now)
+        await self._stick(target, plan, memory, live)
         await self._beside(target, preview_name(target.name), preview_route(target, plan), memory, live)
         found = live.get(("HTTPRoute", targeted_name(target.name)))
         meant = targeted_route(target, plan, found, settled=memory.has_settled(found, now))
@@ -108,16 +110,52 @@ class Applier:
     async def _split(
         self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest], now: datetime
     ) -> None:
-        """Split the traffic, by a route or a Service."""
-        way = provider_of(target.spec)
+        """Bring the route or the Service nearer to the split, as far as proxies allow."""
+        memory.route_waits = False
+        if not plan.split:
+            return
+        way, trial, traffic = provider_of(target.spec), _trial(target, plan), target.spec.traffic
         wanted = Wanted(
-            name=target.name, namespace=target.namespace, owner=target.owner, traffic=target.spec.traffic,
-            split=plan.split or {}, kept=plan.kept, outage=plan.outage, mirror=_mirror(target, plan),
+            name=target.name, namespace=target.namespace, owner=target.owner, traffic=traffic, split=plan.split,
+            kept=plan.kept, outage=plan.outage, mirror=_mirror(target, plan), trial=trial,
         )  # fmt: skip
-        found = live.get((way.kind, target.name))
-        manifest = way.render(wanted, found, settled=way.kind == ROUTES.kind and memory.has_settled(found, now))
-        if manifest:
-            await self._apply(manifest, memory, live)
+        found, may = live.get((way.kind, target.name)), wanted
+        if trial and traffic and traffic.sticky and trial.treatment not in gateway_api.read(found or {}).weights:
+            held = live.get((POLICIES.kind, target.name))
+            if traffic.gateway and not memory.sticks(held, traffic.gateway.name, now):
+                may = replace(wanted, split={trial.control: 100})  # the first users have to stick as well
+        manifest = way.render(may, found, settled=way.kind == ROUTES.kind and memory.has_settled(found, now))
+        if manifest is None:
+            return
+        await self._apply(manifest, memory, live)
+        if traffic and traffic.sticky:
+            later = way.render(wanted, manifest, settled=True)
+            memory.route_waits = later is not None and later["spec"] != manifest["spec"]
+
+    async def _stick(
+        self, target: Target, plan: Plan, memory: Memory, live: Mapping[tuple[str, str], Manifest]
+    ) -> None:
+        """Make users stick to a version where that is wanted; without the gateway's API for it all else goes on."""
+        memory.policy_refused, traffic = None, target.spec.traffic
+        if not plan.split or traffic is None or traffic.sticky is None:
+            return
+        wanted = policy.policy(
+            name=target.name, namespace=target.namespace, owner=target.owner, sticky=traffic.sticky
+        )  # fmt: skip
+        try:
+            await self._apply(wanted, memory, live)
+        except NotFoundError:
+            return  # the next look says so
+        except RefusedError as error:
+            memory.policy_refused = f"the BackendTrafficPolicy of traffic.sticky can't be written: {error}"
+
+    async def _unstick(self, target: Target, memory: Memory, live: Mapping[tuple[str, str], Manifest]) -> None:
+        """Take away the policy that makes users stick to a version where nobody wants it any more."""
+        key = (POLICIES.kind, target.name)
+        if key in live and not (target.spec.traffic and target.spec.traffic.sticky):
+            memory.applied.pop(key, None)  # if it is wanted again, nobody else has deleted it
+            await self.api.delete(POLICIES, target.namespace, target.name)
+            memory.taken.pop(live[key]["metadata"]["uid"], None)
 
     async def _beside(
         self, target: Target, name: str, route: Manifest | None, memory: Memory,
@@ -293,6 +331,16 @@ def _mirror(target: Target, plan: Plan) -> Mirror | None:
         return None
     compare = f"{comparison(target.namespace, plan.status.record)};{plan.mirror.sample}"
     return Mirror(plan.mirror.revision, plan.mirror.percent, compare)
+
+
+def _trial(target: Target, plan: Plan) -> Trial | None:
+    """Say who is tested on whom, and by which name model servers and the collector know the test."""
+    wanted, stable = plan.experiment, plan.status.stable
+    if wanted is None or stable is None or plan.status.record is None or wanted.revision == stable.name:
+        return None
+    name = comparison(target.namespace, plan.status.record)
+    ready = wanted.revision in plan.kept or wanted.revision in (plan.split or ())  # both only with ready pods
+    return Trial(name, stable.name, wanted.revision, wanted.weight, ready)
 
 
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:

@@ -12,7 +12,7 @@ from sluice.kube.api import KubeApi, Manifest, Resource
 MOST = 10_000
 # These have a status from the beginning, and nothing in it matters here.
 STATUS_FROM_THE_BEGINNING = ("Service", "HorizontalPodAutoscaler", "PodDisruptionBudget")
-WATCHED = ("ModelDeployment", "Deployment", "HTTPRoute", *STATUS_FROM_THE_BEGINNING)
+WATCHED = ("ModelDeployment", "Deployment", "HTTPRoute", "BackendTrafficPolicy", *STATUS_FROM_THE_BEGINNING)
 
 
 @dataclass

@@ -27,6 +27,7 @@ OWNED = (
     ("gateway.networking.k8s.io", "v1", "httproutes"),
     ("autoscaling", "v2", "horizontalpodautoscalers"),
     ("policy", "v1", "poddisruptionbudgets"),
+    ("gateway.envoyproxy.io", "v1alpha1", "backendtrafficpolicies"),  # where there is an Envoy Gateway
 )
 FINALIZER = f"{GROUP}/finalizer"
 FINALIZER_WAITS = 10

@@ -17,7 +17,7 @@ from sluice.core.observation import WriteBack
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest
 from sluice.kube.ownership import holds
-from sluice.traffic import gateway_api
+from sluice.traffic import gateway_api, policy
 from sluice.traffic.slots import SETTLING
 
 # What people read is written this often at most while only counts change: a write per second would wake every watcher.
@@ -58,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Taken:
-    """A route or Service that was seen to have been taken as it is, which `mark` says, and since when."""
+    """A route, Service or policy that was seen to have been taken as it is, which `mark` says, and since when."""
 
     mark: Hashable
     since: datetime
@@ -68,6 +68,8 @@ class Taken:
 class Memory:
     """The status one ahead of the written one, and what was applied last.
 
+    `policy_refused`: why the policy that makes users stick to a version could not be written, in a sentence.
+    `route_waits`: the route is on its way to what it is to be, and has a step to go when the last one has settled.
     `caught_up`: what a controller before us may not have told of the last rollout was told.
     """
 
@@ -86,6 +88,8 @@ class Memory:
     frozen: dict[str, Manifest] = field(default_factory=dict)
     repairs: list[Repair] = field(default_factory=list)
     told_of: dict[str, datetime] = field(default_factory=dict)
+    policy_refused: str | None = None
+    route_waits: bool = False
     taken: dict[str, Taken] = field(default_factory=dict)  # by UID
 
     def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
@@ -155,9 +159,16 @@ class Memory:
 
     def has_settled(self, route: Manifest | None, now: datetime) -> bool:
         """Say whether the gateway has taken a route long enough ago for all its proxies to know it."""
-        if route is None or not gateway_api.read(route).accepted:
+        return route is not None and self._is_known(route, now, taken=gateway_api.read(route).accepted is True)
+
+    def sticks(self, live: Manifest | None, gateway: str, now: datetime) -> bool:
+        """Say whether the gateway has taken a policy long enough ago for all its proxies to know it."""
+        return live is not None and self._is_known(live, now, taken=policy.in_force(live, gateway) is True)
+
+    def _is_known(self, live: Manifest, now: datetime, *, taken: bool) -> bool:
+        if not taken:
             return False
-        return self.has_stood(route, route["metadata"]["generation"], now)
+        return self.has_stood(live, live["metadata"]["generation"], now)
 
     def has_stood(self, taken: Manifest, mark: Hashable, now: datetime) -> bool:
         """Say whether what is taken, as `mark` says it is, has been seen so for long enough."""

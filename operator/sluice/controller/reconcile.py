@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from sluice.controller.records import Records
 from sluice.controller.target import Target
 from sluice.core.decide import compares, decide
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, Unresolved
+from sluice.core.timing import READY_SECONDS
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import ConflictError, NotFoundError
 from sluice.kube.observe import World, observe, read_wish
@@ -79,7 +81,7 @@ class Reconciler:
         now = self.clock()
         plan = decide(target.spec, status, record, seen, now)
         await self.applier(target, plan, memory, world.objects, now)
-        wait = min(plan.requeue_after, memory.owed(now))
+        wait = min(plan.requeue_after, memory.owed(now), READY_SECONDS if memory.route_waits else math.inf)
         if wait >= REST_SECONDS:
             memory.rest()
         return wait
@@ -118,6 +120,8 @@ class Reconciler:
             targeted=world.targeted and replace(world.targeted, settled=memory.has_settled(meant, now)),
             gateway_problem=world.gateway_problem,
             autoscaling_problem=world.autoscaling_problem,
+            sticky_problem=(world.sticky_pending and memory.policy_refused) or world.sticky_problem,
+            sticky_pending=world.sticky_pending and memory.policy_refused is None,
             scrape=await self.scrape(_to_scrape(status, world)),
             pairs=pairs,
             wish=read_wish(meta),

@@ -67,7 +67,7 @@ def decide(
         facts = facts.model_copy(update={"decisions": entry.number})
     after = replace(situation, status=facts)
     write_back = layout.write_back(spec, facts)
-    kept = layout.kept(facts, seen, now)
+    kept = layout.kept(spec, facts, seen, now)
     described = describe(status, after, outcome, selector)
     scale = layout.scale(spec, facts, seen, now, strategy)
     return Plan(

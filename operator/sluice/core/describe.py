@@ -74,12 +74,12 @@ def problem_of(situation: Situation) -> Says | None:
     replicas, ready = situation.spec.least_replicas, situation.stable.ready
     if situation.seen.preview and situation.seen.preview.accepted is False:
         return Says(TRUE, PREVIEW_REFUSED, f"the gateway refuses the preview: {situation.seen.preview.message}")
-    if recreating(situation):
-        return None
-    if stable and ready < replicas:
+    if stable and ready < replicas and not recreating(situation):
         why = words.waiting_for_pods(situation.stable, ready, replicas)
         reason = "NoReadyPods" if ready == 0 else "MissingPods"
         return Says(TRUE, reason, f"stable {words.version(stable)}: {why}")
+    if seen.sticky_problem and not seen.sticky_pending:
+        return Says(TRUE, NOT_STICKY, seen.sticky_problem)
     return None
 
 
@@ -131,6 +131,7 @@ def timed(
 
 
 PREVIEW_REFUSED = "PreviewRefused"
+NOT_STICKY = "UsersNotSticky"
 WAITING_FOR_GATEWAY = "waiting for the gateway to take the route"
 
 
@@ -159,7 +160,7 @@ def _available(situation: Situation, problem: Says | None) -> Says:
         return Says(FALSE, "Recreating", words.nobody_serves(facts, situation.now))
     if facts.stable is None:
         return Says(FALSE, "NotInstalled", "nothing is installed yet")
-    if problem and problem.reason not in ("MissingPods", PREVIEW_REFUSED):
+    if problem and problem.reason not in ("MissingPods", PREVIEW_REFUSED, NOT_STICKY):
         return Says(FALSE, problem.reason, problem.message)
     if situation.stable.ready == 0:
         return Says(FALSE, "ScaledToZero", "spec.replicas is 0")

@@ -14,6 +14,7 @@ from sluice.core.strategies.base import Strategy
 from sluice.core.timing import LATE
 
 MOST_KEPT = 8  # a route has room for 16 backends
+KEPT_BESIDE_USERS = 4  # where users stick to a version, that takes 12 of them
 
 
 def split(
@@ -38,10 +39,11 @@ def split(
     return {name: share for name, share in shares.items() if share}
 
 
-def kept(facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> frozenset[str]:
+def kept(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, now: datetime) -> frozenset[str]:
     """Return the revisions that stay parked in the route, if they are: who may get all traffic back in one write."""
     warm = [entry.revision.name for entry in facts.retired if entry.was_stable and now < entry.scale_down_at]
-    names = [*warm[-MOST_KEPT:], *(revision.name for revision in freeze(facts))]
+    most = KEPT_BESIDE_USERS if spec.traffic and spec.traffic.sticky else MOST_KEPT
+    names = [*warm[-most:], *(revision.name for revision in freeze(facts))]
     return frozenset(name for name in names if seen.revision(name).ready)
 
 

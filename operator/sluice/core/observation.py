@@ -202,6 +202,9 @@ class Observation:
     `pairs` is what the collector has joined of the rollout, where requests are copied.
     `targeted` is the route of requests that are meant for the candidate; it is parked while it lets none of them in.
 
+    `sticky_problem` says why users do not stick to a version although they should, or not yet: `sticky_pending` says
+    that the gateway has only to answer.
+
     `paused_by` is the program that wrote `spec.paused` last, as far as that is known.
     """
 
@@ -214,6 +217,8 @@ class Observation:
     targeted: RouteState | None = None
     gateway_problem: str | None = None
     autoscaling_problem: str | None = None
+    sticky_problem: str | None = None
+    sticky_pending: bool = False
     scrape: Scrape = Scrape()
     pairs: Pairs | Silent | None = None
     wish: Wish | None = None

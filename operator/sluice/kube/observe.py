@@ -18,19 +18,20 @@ from sluice.kube.api import (
     GATEWAYS,
     JOBS,
     PODS,
+    POLICIES,
     ROUTES,
     SERVICES,
     KubeApi,
     Manifest,
 )
-from sluice.kube.errors import ForbiddenError
+from sluice.kube.errors import ForbiddenError, NotFoundError
 from sluice.kube.jobs import read_gates
 from sluice.kube.ownership import writer
 from sluice.kube.pods import read_pod
 from sluice.resources.autoscaler import is_autoscaled, trouble
 from sluice.resources.disruption import FEWEST
 from sluice.resources.naming import ACTOR, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, WISHES, preview_name, targeted_name
-from sluice.traffic import gateway_api, plain_service, targeted
+from sluice.traffic import gateway_api, plain_service, policy, targeted
 from sluice.traffic.providers import provider_of
 
 
@@ -46,6 +47,12 @@ class World:
     gates: tuple[GateState, ...]
     objects: Mapping[tuple[str, str], Manifest]
     autoscaling_problem: str | None = None
+    sticky_problem: str | None = None
+
+    @property
+    def sticky_pending(self) -> bool:
+        """Whether the gateway has only to answer for users to stick to a version."""
+        return self.sticky_problem == policy.PENDING
 
 
 async def observe(
@@ -67,7 +74,9 @@ async def observe(
         gating: its status says that gates are, or were, being asked.
     """
     if is_new:
-        return World({}, None, None, None, await gateway_problem(api, namespace, spec.traffic), (), {})
+        problem = await gateway_problem(api, namespace, spec.traffic)
+        pending = policy.PENDING if spec.traffic and spec.traffic.sticky else None
+        return World({}, None, None, None, problem, (), {}, sticky_problem=pending)
     mine = f"{LABEL_MODEL_DEPLOYMENT}={name}"
     deployments, services, (pods, slices), routes, jobs, problem = await asyncio.gather(
         api.list(DEPLOYMENTS, namespace, mine),
@@ -84,6 +93,8 @@ async def observe(
     autoscalers, budgets = await read_companions(api, namespace, mine, spec, deployments)
     objects |= {(AUTOSCALERS.kind, found["metadata"]["name"]): found for found in autoscalers}
     objects |= {(BUDGETS.kind, found["metadata"]["name"]): found for found in budgets}
+    policies, sticky_problem = await read_policies(api, namespace, mine, spec.traffic, routes.get(name))
+    objects |= {(POLICIES.kind, found["metadata"]["name"]): found for found in policies}
     if spec.by_pods and ("Service", name) not in objects and (other := await api.get(SERVICES, namespace, name)):
         objects["Service", name] = other  # somebody else's, or without its labels
     preview, meant = (routes.get(one) for one in (preview_name(name), targeted_name(name)))
@@ -99,6 +110,7 @@ async def observe(
         gates=read_gates(jobs, pods),
         objects=objects,
         autoscaling_problem=next(filter(None, map(trouble, autoscalers)), None),
+        sticky_problem=sticky_problem,
     )
 
 
@@ -113,6 +125,25 @@ async def read_companions(
     several = spec.least_replicas >= FEWEST or any(d["spec"].get("replicas", 1) >= FEWEST for d in deployments)
     budgets = await api.list(BUDGETS, namespace, labels) if scales or several else []
     return await api.list(AUTOSCALERS, namespace, labels) if scales else [], budgets
+
+
+async def read_policies(
+    api: KubeApi, namespace: str, labels: str, traffic: Traffic | None, route: Manifest | None
+) -> tuple[list[Manifest], str | None]:
+    """Return the policies that make users stick to a version, and what is wrong with them in a sentence.
+
+    Most ModelDeployments have none, and most clusters may not even know the kind. A policy is made after the route
+    says where a user's id is, and goes before it stops saying so; so the route tells whether there may be one.
+    """
+    sticky, gateway = traffic and traffic.sticky, traffic and traffic.gateway
+    if sticky is None and not gateway_api.names_users(route):
+        return [], None
+    try:
+        found = await api.list(POLICIES, namespace, labels)
+    except (NotFoundError, ForbiddenError) as error:
+        problem = policy.MISSING if isinstance(error, NotFoundError) else policy.FORBIDDEN
+        return [], problem if sticky else None
+    return found, policy.trouble(found[0] if found else None, gateway.name) if sticky and gateway else None
 
 
 async def read_pods(api: KubeApi, namespace: str, labels: str) -> tuple[list[Manifest], list[Manifest]]:

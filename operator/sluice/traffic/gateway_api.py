@@ -15,11 +15,21 @@ from sluice.api.traffic import Traffic
 from sluice.core.observation import RouteState
 from sluice.resources.naming import Manifest, metadata, object_name, owned_labels, preview_name, targeted_name
 from sluice.resources.service import MIRROR_PORT, PORT
-from sluice.traffic.gateway_status import read, read_slots
-from sluice.traffic.provider import Mirror, Wanted
-from sluice.traffic.slots import PERCENT, place
+from sluice.traffic.gateway_status import read, read_slots, tells
+from sluice.traffic.provider import Mirror, Trial, Wanted
+from sluice.traffic.slots import PERCENT, arrange, place
 
-__all__ = ["Mirror", "additions", "read", "read_slots", "render", "render_preview", "render_targeted"]
+__all__ = [
+    "Mirror",
+    "Trial",
+    "additions",
+    "names_users",
+    "read",
+    "read_slots",
+    "render",
+    "render_preview",
+    "render_targeted",
+]
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 API_VERSION = f"{GATEWAY_GROUP}/v1"
@@ -28,6 +38,8 @@ KIND = "HTTPRoute"
 HEADER_REVISION = "x-sluice-revision"
 HEADER_ASSIGNMENT = "x-sluice-assignment"
 HEADER_COMPARE = "x-sluice-compare"
+HEADER_UNIT = "x-sluice-unit"
+HEADER_EXPERIMENT = "x-sluice-experiment"
 RANDOM, PROBE, TARGETED = "random", "probe", "targeted"
 
 
@@ -45,7 +57,7 @@ class GatewayRoute:
         return render(
             name=wanted.name, namespace=wanted.namespace, owner=wanted.owner, traffic=wanted.traffic or Traffic(),
             split=wanted.split, live=live, settled=settled, kept=wanted.kept, outage=wanted.outage,
-            mirror=wanted.mirror,
+            mirror=wanted.mirror, trial=wanted.trial,
         )  # fmt: skip
 
     def mark(self, live: Mapping[str, Any]) -> Hashable:
@@ -66,11 +78,13 @@ def render(
     kept: Collection[str] = (),
     outage: bool = False,
     mirror: Mirror | None = None,
+    trial: Trial | None = None,
 ) -> Manifest:
     """Render the route that gives every revision its percent of the traffic; those with none are left out.
 
     Where that can't be done at once without losing requests, this is the next step from the `live` route to it: render
-    again when that has settled (see `slots.place`, also for `settled`, `kept` and `outage`).
+    again when that has settled (see `slots.place`, also for `settled`, `kept` and `outage`). In a test with sticky
+    users each revision has several backends, whose order says whose users they are (see `slots.arrange`).
 
     Everything the API server would fill in is written out, so that what is read back can be compared.
 
@@ -82,14 +96,20 @@ def render(
         raise ValueError("a route needs a revision with a weight above zero")
     state = read(live or {})
     refused = state.accepted is False
-    slots = place(wanted, read_slots(live or {}), settled=settled, refused=refused, kept=kept, outage=outage)
-    # Percent read better, where they are enough.
-    unit = PERCENT if all(slot.share % PERCENT == 0 for slot in slots) else 1
+    slots, how = read_slots(live or {}), {"settled": settled, "refused": refused, "outage": outage}
+    if traffic.sticky and trial and trial.ready and _has(trial, wanted):
+        share, control = wanted.get(trial.treatment, 0), trial.control
+        slots = arrange(trial.slots(share), slots, control=control, parked=trial.slots(0), kept=kept, **how)
+    else:
+        slots = place(wanted, slots, kept=kept, **how)
+    # Percent read better, where they are enough; but users stay with a version only while the whole is the same.
+    unit = PERCENT if not traffic.sticky and all(slot.share % PERCENT == 0 for slot in slots) else 1
     backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]
     labels = metadata(name=name, namespace=namespace, labels=owned_labels(name), owner=owner)
     return _route(
         labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,
         backends=backends, copies=_copies(name, mirror) if mirror else (), compare=mirror.compare if mirror else None,
+        experiment=trial.name if trial else None,
     )  # fmt: skip
 
 
@@ -136,6 +156,7 @@ def _route(
     backends: list[Manifest],
     copies: Iterable[Manifest] = (),
     compare: str | None = None,
+    experiment: str | None = None,
     conditions: Sequence[Manifest] = (),
 ) -> Manifest:
     if traffic.gateway is None:
@@ -143,13 +164,19 @@ def _route(
     parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": traffic.gateway.name}
     if traffic.gateway.namespace is not None:
         parent["namespace"] = traffic.gateway.namespace
+    says = {
+        HEADER_ASSIGNMENT: assignment,
+        HEADER_COMPARE: compare,
+        HEADER_UNIT: traffic.sticky.unit if traffic.sticky else None,
+        HEADER_EXPERIMENT: experiment,
+    }
     match: Manifest = {"path": {"type": "PathPrefix", "value": prefix}}
     spec: Manifest = {
         "parentRefs": [parent],
         "rules": [
             {
                 "matches": [found],
-                "filters": [*_filters(prefix, assignment, compare), *copies],
+                "filters": [*_filters(prefix, says), *copies],
                 "backendRefs": backends,
             }
             for found in ([match | {"headers": [condition]} for condition in conditions] or [match])
@@ -170,17 +197,25 @@ def additions(desired: Manifest, live: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(key for key, value in live.get("spec", {}).items() if value and key not in desired["spec"]))
 
 
+def names_users(route: Mapping[str, Any] | None) -> bool:
+    """Whether a route says where a user's id is: as long as it does there may be a policy that makes users stick."""
+    return tells(route or {}, HEADER_UNIT)
+
+
 def _prefix(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def _filters(prefix: str, assignment: str, compare: str | None) -> list[Manifest]:
+def _has(trial: Trial, wanted: Mapping[str, int]) -> bool:
+    """Whether a split is one of a test: of nobody else, and who is on trial has no more than the test gives him."""
+    return wanted.keys() <= {trial.control, trial.treatment} and wanted.get(trial.treatment, 0) <= trial.weight
+
+
+def _filters(prefix: str, says: Mapping[str, str | None]) -> list[Manifest]:
     # `set` replaces what a client sent: nobody can write himself into the evidence, or out of it.
-    headers: Manifest = {"set": [{"name": HEADER_ASSIGNMENT, "value": assignment}]}
-    if compare:
-        headers["set"].append({"name": HEADER_COMPARE, "value": compare})
-    else:
-        headers["remove"] = [HEADER_COMPARE]
+    headers: Manifest = {"set": [{"name": name, "value": value} for name, value in says.items() if value]}
+    if untold := [name for name, value in says.items() if not value]:
+        headers["remove"] = untold
     filters: list[Manifest] = [{"type": "RequestHeaderModifier", "requestHeaderModifier": headers}]
     if prefix != "/":
         path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}

@@ -45,6 +45,15 @@ def read_slots(route: Mapping[str, Any]) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
+def tells(route: Mapping[str, Any], header: str) -> bool:
+    """Whether the first rule sets a header of the requests."""
+    rules = _list(_dict(route.get("spec")).get("rules"))
+    filters = [
+        _dict(_dict(found).get("requestHeaderModifier")) for found in _list(_dict((rules or [0])[0]).get("filters"))
+    ]
+    return any(_dict(entry).get("name") == header for found in filters for entry in _list(found.get("set")))
+
+
 def _weights(route: Mapping[str, Any]) -> dict[str, int]:
     """Percent by revision; parked ones have no traffic to speak of and are left out."""
     shares: dict[str, int] = {}

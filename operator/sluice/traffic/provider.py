@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from sluice.api.traffic import Traffic
 from sluice.core.observation import RouteState
 from sluice.resources.naming import Manifest
+from sluice.traffic.assignment import Arm, pieces
+from sluice.traffic.slots import Slot
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,25 @@ class Mirror:
     revision: str
     percent: int
     compare: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An A/B test: the revisions, and the percent of the users who get the treatment; `name` never comes again.
+
+    Without a ready pod of the treatment (`ready`) the gateway makes no clusters for it, wherever it stands.
+    """
+
+    name: str
+    control: str
+    treatment: str
+    weight: int
+    ready: bool = True
+
+    def slots(self, share: int) -> tuple[Slot, ...]:
+        """Return the backends that give the treatment to `share` percent, of those who are meant to get it."""
+        names = {Arm.CONTROL: self.control, Arm.TREATMENT: self.treatment}
+        return tuple(Slot(names[arm], size) for arm, size in pieces(self.name, self.weight, share))
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,7 @@ class Wanted:
         kept: revisions that may get all traffic back in one write.
         outage: nobody answers whom requests are led to.
         mirror: who gets copies.
+        trial: the test that users are assigned in.
     """
 
     name: str
@@ -43,6 +65,7 @@ class Wanted:
     kept: Collection[str] = ()
     outage: bool = False
     mirror: Mirror | None = None
+    trial: Trial | None = None
 
 
 class Provider(Protocol):

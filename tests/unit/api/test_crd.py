@@ -169,4 +169,5 @@ def test_what_cannot_be_said_is_refused(model: type[BaseModel]) -> None:
 def test_rules_of_a_class_and_of_a_field_are_both_kept() -> None:
     steps = ALL[".spec.strategy.canary.steps"]
     assert len(steps["x-kubernetes-validations"]) == 4
-    assert len(ALL[".spec.traffic"]["x-kubernetes-validations"]) == 2
+    assert len(ALL[".spec.traffic.sticky"]["x-kubernetes-validations"]) == 3
+    assert len(ALL[".spec.traffic.sticky.header"]["x-kubernetes-validations"]) == 1

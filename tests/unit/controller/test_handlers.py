@@ -240,5 +240,5 @@ def test_kopf_runs_no_handler_in_a_thread(handlers: Handlers) -> None:
     registry = kopf.OperatorRegistry()
     register(registry, handlers)
     found = [*registry._watching.get_all_handlers(), *registry._spawning.get_all_handlers()]
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(inspect.iscoroutinefunction(handler.fn) for handler in found)

@@ -139,3 +139,10 @@ async def test_jobs_are_looked_for_only_while_somebody_is_asked(world: World) ->
     assert seen.gates == (GateState("r-0", "smoke", None, "its Job starts"),)
     assert ("Job", "a-job") in seen.objects
     assert (await observe(api, NAMESPACE, NAME, parse_spec(SPEC))).gates == ()
+
+
+async def test_of_what_is_new_users_are_not_sticky_yet() -> None:
+    world, _ = installed()
+    spec = parse_spec(SPEC | {"traffic": SPEC["traffic"] | {"sticky": {"cookie": "session"}}})
+    found = await observe(SimulatedApi(world, Invariants()), NAMESPACE, NAME, spec, is_new=True)
+    assert found.sticky_pending

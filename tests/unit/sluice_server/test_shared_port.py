@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.sluice_server.collecting import free_port
 from tests.unit.sluice_server.running import GOOD_ROW, Running, ask, predict, start
-from tests.unit.sluice_server.test_comparing import free_port
 
 
 @pytest.fixture(scope="module")

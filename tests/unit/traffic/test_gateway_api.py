@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sluice.api.strategy import Preview
-from sluice.api.traffic import GatewayRef, Traffic
+from sluice.api.traffic import GatewayRef, Sticky, Traffic
 from sluice.resources.differences import differences
 from sluice.resources.naming import owner_reference
 from sluice.traffic import gateway_api
@@ -76,7 +77,7 @@ def test_the_whole_route() -> None:
                         "type": "RequestHeaderModifier",
                         "requestHeaderModifier": {
                             "set": [{"name": "x-sluice-assignment", "value": "random"}],
-                            "remove": ["x-sluice-compare"],
+                            "remove": ["x-sluice-compare", "x-sluice-unit", "x-sluice-experiment"],
                         },
                     },
                     {
@@ -116,7 +117,8 @@ def test_copies_go_to_a_port_of_their_own_and_say_what_is_compared() -> None:
     assert headers["requestHeaderModifier"] == {
         "set": [
             {"name": "x-sluice-assignment", "value": "random"}, {"name": "x-sluice-compare", "value": "zoo/birds-1;50"},
-        ]
+        ],
+        "remove": ["x-sluice-unit", "x-sluice-experiment"],
     }  # fmt: skip
     backend = {"group": "", "kind": "Service", "name": "birds-b", "port": 8081}
     assert copies == {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": 20}}
@@ -305,3 +307,80 @@ def test_a_preview_at_hosts_of_its_own_keeps_the_path_of_the_traffic() -> None:
 def test_what_comes_through_a_preview_is_marked_as_no_evidence() -> None:
     (first, _) = preview(Preview(path_prefix="/new"))["rules"][0]["filters"]
     assert first["requestHeaderModifier"]["set"] == [{"name": "x-sluice-assignment", "value": "probe"}]
+
+
+STICKY = TRAFFIC.model_copy(update={"sticky": Sticky(header="X-User-ID")})
+TRIAL = gateway_api.Trial("zoo/birds-1", control="a", treatment="b", weight=50)
+
+
+def tried(split: dict[str, int], traffic: Traffic = STICKY, live: dict[str, Any] | None = None) -> dict[str, Any]:
+    return gateway_api.render(
+        name="birds", namespace="zoo", owner=OWNER, traffic=traffic, split=split, live=live, settled=True, trial=TRIAL
+    )
+
+
+def headers_of(route: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    headers = route["spec"]["rules"][0]["filters"][0]["requestHeaderModifier"]
+    return {entry["name"]: entry["value"] for entry in headers["set"]}, headers.get("remove", [])
+
+
+def backends_of(route: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(backend["name"], backend["weight"]) for backend in route["spec"]["rules"][0]["backendRefs"]]
+
+
+def test_in_a_test_with_sticky_users_the_order_of_the_backends_says_whose_users_they_are() -> None:
+    backends = backends_of(tried({"a": 50, "b": 50}))
+    assert len(backends) == 12
+    assert sum(weight for _, weight in backends) == 1_000_000
+    assert sum(weight for name, weight in backends if name == "birds-b") == 500_000
+    assert gateway_api.read(tried({"a": 50, "b": 50})).weights == {"a": 50, "b": 50}
+    assert gateway_api.read(tried({"a": 100})).weights == {"a": 100}
+    assert gateway_api.read(tried({"a": 100})).parked == {"b"}
+
+
+def test_without_a_ready_pod_of_the_treatment_a_test_has_its_name_and_nothing_more() -> None:
+    without = replace(TRIAL, ready=False)
+    route = gateway_api.render(
+        name="birds", namespace="zoo", owner=OWNER, traffic=STICKY, split={"a": 100}, trial=without
+    )
+    assert backends_of(route) == [("birds-a", 1_000_000)]
+    assert headers_of(route)[0]["x-sluice-experiment"] == "zoo/birds-1"
+
+
+def test_the_way_into_a_test_keeps_what_is_there() -> None:
+    live = render({"a": 100}, STICKY)
+    assert backends_of(live) == [("birds-a", 1_000_000)], "the whole never changes"
+    backends = backends_of(tried({"a": 50, "b": 50}, live=live))
+    assert sum(weight for name, weight in backends if name == "birds-b") < 10
+
+
+@pytest.mark.parametrize("split", [{"a": 40, "b": 60}, {"b": 100}, {"c": 100}, {"a": 90, "c": 10}])
+def test_a_split_that_is_none_of_the_test_is_a_split_like_any(split: dict[str, int]) -> None:
+    assert len(backends_of(tried(split))) == len(split)
+
+
+def test_without_sticky_users_a_test_is_a_split_with_a_name() -> None:
+    route = tried({"a": 50, "b": 50}, TRAFFIC)
+    assert backends_of(route) == [("birds-a", 50), ("birds-b", 50)]
+    told, untold = headers_of(route)
+    assert told == {"x-sluice-assignment": "random", "x-sluice-experiment": "zoo/birds-1"}
+    assert untold == ["x-sluice-compare", "x-sluice-unit"]
+
+
+@pytest.mark.parametrize(
+    ("sticky", "unit"),
+    [(Sticky(header="X-User-ID"), "header:x-user-id"), (Sticky(cookie="Session"), "cookie:Session")],
+)
+def test_the_route_says_where_a_users_id_is_as_long_as_users_are_sticky(sticky: Sticky, unit: str) -> None:
+    route = render({"a": 100}, TRAFFIC.model_copy(update={"sticky": sticky}))
+    told, untold = headers_of(route)
+    assert told["x-sluice-unit"] == unit
+    assert untold == ["x-sluice-compare", "x-sluice-experiment"]
+    assert gateway_api.names_users(route)
+    assert not gateway_api.names_users(render({"a": 100}))
+    assert not gateway_api.names_users(None)
+
+
+@given(st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), json_values))
+def test_garbage_names_no_users(route: dict[str, Any]) -> None:
+    assert not gateway_api.names_users(route)

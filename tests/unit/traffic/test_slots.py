@@ -82,8 +82,22 @@ def slots(*written: tuple[str, int]) -> tuple[Slot, ...]:
             [("a", 30 * PERCENT), ("a", 30 * PERCENT), ("a", 30 * PERCENT), ("b", 10 * PERCENT)],
             SETTLED,
             {"a": 90, "b": 10},
+            [("a", 90 * PERCENT - 2 * LEAVING), ("a", LEAVING), ("a", LEAVING), ("b", 10 * PERCENT)],
+            id="a revision in three places, as after a test or a hand edit, is parked in all but one of them",
+        ),
+        pytest.param(
+            [("a", 90 * PERCENT - 2 * LEAVING), ("a", LEAVING), ("a", LEAVING), ("b", 10 * PERCENT)],
+            SETTLED,
+            {"a": 90, "b": 10},
             [("a", 90 * PERCENT), ("a", 0), ("a", 0), ("b", 10 * PERCENT)],
-            id="a revision that somebody wrote down three times stands in one place",
+            id="and then stands in that one alone",
+        ),
+        pytest.param(
+            [("b", COMING), ("a", BESIDE_COMING - LEAVING), ("b", LEAVING)],
+            UNSETTLED,
+            {"b": 100},
+            [("b", COMING), ("a", LEAVING), ("b", BESIDE_COMING - LEAVING)],
+            id="of its places one that the proxies know takes the traffic",
         ),
         pytest.param(
             [("a", 40 * PERCENT), ("service/mine", 60 * PERCENT)],

@@ -1,0 +1,106 @@
+"""Who gets the treatment of an A/B test: as many as it says, the same ones all the time, others in the next test."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sluice.traffic.assignment import CELL, CELLS, LEAST, Arm, pieces
+from sluice.traffic.slots import WHOLE
+
+seeds = st.text(max_size=20)
+
+
+@st.composite
+def experiments(draw: st.DrawFn) -> tuple[str, int, int]:
+    weight = draw(st.integers(1, 99))
+    return draw(seeds), weight, draw(st.integers(0, weight))
+
+
+def treated(seed: str, weight: int, share: int) -> list[tuple[int, int]]:
+    """The treatment's intervals of the hash range."""
+    cut = pieces(seed, weight, share)
+    ends = list(accumulate(size for _, size in cut))
+    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm is Arm.TREATMENT]
+
+
+def is_treated(position: int, intervals: list[tuple[int, int]]) -> bool:
+    """Whether `hash % total` falls into one of them, as Envoy does it."""
+    index = bisect_right([begin for begin, _ in intervals], position) - 1
+    return index >= 0 and position < intervals[index][1]
+
+
+def measure(intervals: list[tuple[int, int]]) -> int:
+    return sum(end - begin for begin, end in intervals)
+
+
+@given(experiments())
+def test_the_pieces_are_the_whole_range_three_in_each_cell_and_none_is_empty(test: tuple[str, int, int]) -> None:
+    cut = pieces(*test)
+    assert len(cut) == 3 * CELLS
+    assert sum(size for _, size in cut) == WHOLE
+    assert min(size for _, size in cut) >= LEAST
+    for cell in range(CELLS):
+        arms, sizes = zip(*cut[3 * cell : 3 * cell + 3], strict=True)
+        assert sum(sizes) == CELL
+        assert arms[0] == arms[2] != arms[1]
+
+
+@given(experiments())
+def test_the_treatment_has_its_share_of_the_range(test: tuple[str, int, int]) -> None:
+    _, weight, share = test
+    missed = measure(treated(*test)) - WHOLE * share // 100
+    assert missed == 0 if share == weight else 0 <= missed <= 2 * CELLS * LEAST
+
+
+@given(seeds, st.integers(1, 99))
+def test_a_smaller_share_takes_it_only_from_some_of_those_who_have_it(seed: str, weight: int) -> None:
+    shares = [treated(seed, weight, share) for share in range(weight + 1)]
+    for less, more in pairwise(shares):
+        for begin, end in less:
+            assert any(low <= begin and end <= high for low, high in more), "nobody comes in who was not in"
+
+
+@given(experiments())
+def test_the_arms_keep_their_places_at_every_share(test: tuple[str, int, int]) -> None:
+    seed, weight, share = test
+    assert [arm for arm, _ in pieces(seed, weight, share)] == [arm for arm, _ in pieces(seed, weight, weight)]
+
+
+@pytest.mark.parametrize("weight", [1, 10, 50, 90, 99])
+def test_each_user_has_the_treatment_in_as_many_tests_as_its_weight_says(weight: int) -> None:
+    tests = [treated(f"models/penguins-{number}", weight, weight) for number in range(2000)]
+    spread = (weight / 100 * (1 - weight / 100) / len(tests)) ** 0.5
+    for position in range(0, WHOLE, WHOLE // 37):
+        share = sum(is_treated(position, test) for test in tests) / len(tests)
+        assert abs(share - weight / 100) < 4.5 * spread, position
+
+
+def test_the_users_of_one_test_tell_nothing_about_those_of_another() -> None:
+    weight, tests = 30, [treated(f"models/penguins-{number}", 30, 30) for number in range(400)]
+    overlaps = [overlap(first, second) / WHOLE for first, second in zip(tests[::2], tests[1::2], strict=True)]
+    mean = sum(overlaps) / len(overlaps)
+    deviation = (sum((one - mean) ** 2 for one in overlaps) / (len(overlaps) - 1)) ** 0.5
+    assert abs(mean - (weight / 100) ** 2) < 4.5 * deviation / len(overlaps) ** 0.5
+    assert deviation < 0.06, "no test has nearly the same users as another, or nearly others only"
+
+
+def overlap(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> int:
+    return sum(max(0, min(a[1], b[1]) - max(a[0], b[0])) for a in first for b in second)
+
+
+def test_who_has_the_treatment_never_changes() -> None:
+    """A new operator has to find the users of the test that is going on where the old one has put them."""
+    sizes = [size for _, size in pieces("models/penguins-0a1b2c", 50, 50)]
+    assert sizes == [
+        21_250, 125_000, 103_750, 73_750, 125_000, 51_250, 8_750, 125_000, 116_250, 38_750, 125_000, 86_250,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("weight", "share"), [(0, 0), (100, 50), (50, 51), (50, -1)])
+def test_a_share_above_the_weight_is_refused(weight: int, share: int) -> None:
+    with pytest.raises(ValueError, match="1 to 99 %"):
+        pieces("models/penguins-0a1b2c", weight, share)
