@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from sluice.api.ab_test import Primary
 from sluice.api.base import KIND
 from sluice.api.record import RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
@@ -15,8 +16,8 @@ from sluice.controller.apply import Applier
 from sluice.controller.memory import Memory
 from sluice.controller.records import Records
 from sluice.controller.target import Target
-from sluice.core.decide import compares, decide
-from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, Unresolved
+from sluice.core.decide import compares, decide, tested
+from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, TestResults, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import ConflictError, NotFoundError
 from sluice.kube.observe import World, observe, read_wish
@@ -30,6 +31,8 @@ REST_SECONDS = 30.0
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
 # Asks the collector for the counts of a comparison.
 Comparer = Callable[[str], Awaitable[Pairs | Silent]]
+# Asks it for the results of a test: its name, and what it is about.
+Tester = Callable[[str, Primary], Awaitable[TestResults | Silent]]
 
 
 class Registry(Protocol):
@@ -47,6 +50,7 @@ class Reconciler:
     registry: Registry
     scrape: Scraper
     compare: Comparer
+    test: Tester
     applier: Applier
     server_image: str
     clock: Callable[[], datetime]
@@ -102,10 +106,12 @@ class Reconciler:
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
     ) -> Observation:
-        meta, pairs = raw["metadata"], None
+        meta, pairs, results = raw["metadata"], None, None
         name, now = meta["name"], self.clock()
         if status.record and compares(spec, status):
             pairs = await self.compare(comparison(meta["namespace"], status.record))
+        if status.record and (test := tested(spec, status)):
+            results = await self.test(comparison(meta["namespace"], status.record), test.primary)
         route, meant = (world.objects.get(("HTTPRoute", one)) for one in (name, targeted_name(name)))
         seen = Observation(
             generation=meta["generation"],
@@ -119,6 +125,7 @@ class Reconciler:
             autoscaling_problem=world.autoscaling_problem,
             scrape=await self.scrape(_to_scrape(status, world)),
             pairs=pairs,
+            test=results,
             wish=read_wish(meta),
             paused_by=writer(meta, "spec", "paused"),
             name=name,

@@ -56,7 +56,8 @@ class Counters:
     """Cumulative counts of one container run: requests assigned at random, and those of them that ended in a 5xx.
 
     `durations` counts the answers that took at most each of `sluice.analysis.cells.EDGES` seconds, and last all of
-    them; None when the server has no such cells.
+    them; None when the server has no such cells. `users` and the rest of them: of each user of an A/B test the first
+    answer, whether any failed, and the first's duration.
     """
 
     start: str
@@ -65,6 +66,9 @@ class Counters:
     durations: tuple[int, ...] | None = None
     targeted_requests: int = 0
     targeted_errors: int = 0
+    users: int = 0
+    users_failed: int = 0
+    user_durations: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,27 @@ class Silent:
 
 
 @dataclass(frozen=True)
+class Units:
+    """What the collector knows of one version's units: how many came first to it, and of those whose time has passed,
+    how many, and the sum and the sum of squares of their values; `crossed` were also seen at another version.
+    """
+
+    units: int = 0
+    matured: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    crossed: int = 0
+
+
+@dataclass(frozen=True)
+class TestResults:
+    """What the collector knows of an A/B test, by revision; `incomplete` says that it had to forget some of it."""
+
+    versions: Mapping[str, Units]
+    incomplete: bool = False
+
+
+@dataclass(frozen=True)
 class Wish:
     """A one-shot action that a user wrote as an annotation, bound to a revision."""
 
@@ -169,7 +194,8 @@ class GateState:
 class Observation:
     """All of it, at one moment; `preview` is the route to a candidate without traffic.
 
-    `pairs` is what the collector has joined of the rollout, where requests are copied.
+    `pairs` is what the collector has joined of the rollout, where requests are copied; `test` what it knows of an A/B
+    test. `sticky_problem` says why users can't be kept at their version.
     `targeted` is the route of requests that are meant for the candidate; it is parked while it lets none of them in.
 
     `paused_by` is the program that wrote `spec.paused` last, as far as that is known.
@@ -184,8 +210,10 @@ class Observation:
     targeted: RouteState | None = None
     gateway_problem: str | None = None
     autoscaling_problem: str | None = None
+    sticky_problem: str | None = None
     scrape: Scrape = Scrape()
     pairs: Pairs | Silent | None = None
+    test: TestResults | Silent | None = None
     wish: Wish | None = None
     paused_by: str | None = None
     write_back: WriteBack | None = None

@@ -44,6 +44,14 @@ class Mirroring:
 
 
 @dataclass(frozen=True)
+class Experiment:
+    """An A/B test: `revision` gets `weight` percent of the users, by an assignment that belongs to it alone."""
+
+    revision: str
+    weight: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """The RolloutRecord as it should be.
 
@@ -90,6 +98,7 @@ class Plan:
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         preview: the revision that the preview route leads to; None: there must be no such route.
         mirror: who gets copies of the requests; None: nobody.
+        experiment: the A/B test that is live, or about to be; None: there is none.
         targeted: the revision that requests that match are meant for; None: nobody.
         gating: the gates to be asked; None: nobody must be asked any more.
         kept: revisions that stay parked in the route, to get all traffic back in one write.
@@ -109,6 +118,7 @@ class Plan:
     split: Mapping[str, int] | None = None
     preview: str | None = None
     mirror: Mirroring | None = None
+    experiment: Experiment | None = None
     targeted: str | None = None
     gating: Gating | None = None
     kept: frozenset[str] = frozenset()

@@ -72,7 +72,8 @@ class Bench:
 
         records = Records(self.api)
         reconcile = Reconciler(
-            api=self.api, registry=Resolver(self.world), scrape=scrape, compare=nothing_joined, records=records,
+            api=self.api, registry=Resolver(self.world), scrape=scrape, compare=nothing_joined, test=nothing_tested,
+            records=records,
             applier=Applier(
                 self.api, "http://mlflow", records, nobody_sets, gates(self.api, self.world), self.observer, self.notice
             ),
@@ -153,7 +154,7 @@ async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
     bench.api.written.clear()
     upgraded = Reconciler(
         api=bench.api, registry=Resolver(bench.world), scrape=no_counts, compare=nothing_joined,
-        server_image="server:2",
+        test=nothing_tested, server_image="server:2",
         applier=Applier(bench.api, "http://another", Records(bench.api), nobody_sets, gates(bench.api, bench.world)),
         records=Records(bench.api), clock=lambda: bench.world.now,
     )  # fmt: skip
@@ -180,6 +181,10 @@ async def nobody_sets(model: str, alias: str, version: str) -> Unresolved | None
 
 
 async def nothing_joined(comparison: str) -> Silent:
+    return Silent("there is no collector")
+
+
+async def nothing_tested(test: str, primary: Any) -> Silent:
     return Silent("there is no collector")
 
 
