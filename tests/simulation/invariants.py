@@ -123,6 +123,8 @@ class Invariants:
             ready, wants = world.ready(revision), needed(for_all_traffic(world), weight)
             if now.status.get("downSince"):
                 wants = 1  # too few are better than nobody
+            if "abTest" in (world.md or {}).get("spec", {}).get("strategy", {}):
+                wants = 1  # and a test keeps its users as long as it can
             assert revision == stable or ready >= wants, (
                 f"{revision} gets {weight} % with {ready} of {wants} pods ready"
             )
@@ -195,7 +197,8 @@ class Invariants:
         if rollout is None or status.stable is None:
             return
         arm = world.pods_of(rollout.revision.name)
-        count = self.counts.setdefault(key_of(rollout), Count(answered(arm)))
+        still_has_some = rollout.revision.name in world.live  # of a test before, by proxies that do not know better
+        count = self.counts.setdefault(key_of(rollout), Count(answered(arm), exact=not still_has_some))
         if count.stable is None and rollout.weight_changed_at is not None:
             count.stable = answered(world.pods_of(status.stable.name))
 

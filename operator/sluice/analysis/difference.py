@@ -105,5 +105,5 @@ def _spread(one: Sample, treatment: Sample, control: Sample) -> float:
     total, squares = treatment.total + control.total, treatment.squares + control.squares
     extreme = squares / total if total else math.inf
     farthest = max(abs(one.mean), abs(extreme - one.mean))
-    floor = min(farthest**2 / (one.number + 1), squares / (4 * (treatment.number + control.number)))
-    return max(one.variance, floor)
+    most = math.sqrt(squares / (4 * (treatment.number + control.number)))
+    return max(one.variance, min(farthest / math.sqrt(one.number + 1), most) ** 2)

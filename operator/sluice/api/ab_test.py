@@ -47,6 +47,7 @@ class Primary(ApiModel):
     window: Duration = Field(
         default=timedelta(minutes=10),
         description="A user counts once this has passed since he first came; outcomes after it do not count for him.",
+        json_schema_extra={"default": "10m"},
     )
 
 
@@ -74,9 +75,13 @@ class ABTest(ApiModel):
         description="Users (without traffic.sticky: requests) that must count of each version before anything is "
         "concluded.",
     )  # fmt: skip
-    min_duration: Duration = Field(default=timedelta(hours=1), description="How long at least.")
+    min_duration: Duration = Field(
+        default=timedelta(hours=1), description="How long at least.", json_schema_extra={"default": "1h"}
+    )
     max_duration: Duration = Field(
-        default=timedelta(hours=336), description="How long at most; without a winner by then stable stays."
+        default=timedelta(hours=336),
+        description="How long at most; without a winner by then stable stays.",
+        json_schema_extra={"default": "336h"},
     )
     on_winner: OnWinner = Field(
         default=OnWinner.PROMOTE, description="Promote: the candidate becomes stable. Hold: when somebody promotes."

@@ -87,5 +87,7 @@ def _of_version(status: Object, version: str, followed: str | None) -> Ending | 
 
 
 def _rejected(entry: Object) -> Ending:
+    if entry["reason"] == "NoWinner":
+        return Ending(Exit.FAILED, f"{words.version(entry['revision'])} did not win its test: {entry['message']}")
     why = f"{entry['reason']}: {entry['message']}"
     return Ending(Exit.FAILED, f"{words.version(entry['revision'])} was rolled back: {why}")

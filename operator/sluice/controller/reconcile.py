@@ -16,7 +16,7 @@ from sluice.controller.apply import Applier
 from sluice.controller.memory import Memory
 from sluice.controller.records import Records
 from sluice.controller.target import Target
-from sluice.core.decide import compares, decide, tested
+from sluice.core.decide import compares, decide, under_test
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, TestResults, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import ConflictError, NotFoundError
@@ -110,7 +110,7 @@ class Reconciler:
         name, now = meta["name"], self.clock()
         if status.record and compares(spec, status):
             pairs = await self.compare(comparison(meta["namespace"], status.record))
-        if status.record and (test := tested(spec, status)):
+        if status.record and (test := under_test(spec, status)):
             results = await self.test(comparison(meta["namespace"], status.record), test.primary)
         route, meant = (world.objects.get(("HTTPRoute", one)) for one in (name, targeted_name(name)))
         seen = Observation(

@@ -107,7 +107,7 @@ def compares(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> bool:
     return stage is not None and stage.mirror is not None
 
 
-def tested(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> ABTest | None:
+def under_test(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> ABTest | None:
     """Return the A/B test that the rollout in progress is, also before its first user; None where it is none."""
     return spec.strategy.ab_test if status.rollout and status.stable and not status.rollout.direct else None
 

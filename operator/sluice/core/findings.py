@@ -262,7 +262,7 @@ def proven(situation: Situation) -> str:
     if stage and stage.mirror:
         return f"answers compared: {pairs(situation.evidence.pairs)}"
     if situation.judgement and situation.judgement.test:
-        return f"the candidate has won. {_capital(statement(situation.judgement.test))}"
+        return f"the candidate has won; {statement(situation.judgement.test)}"
     return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight)}"
 
 

@@ -91,7 +91,8 @@ def experiment(
     name, stage = rollout.revision.name, strategy.stage(spec, rollout)
     if stage is not None and stage.gates is not None:
         return None
-    if rollout.weight == 0 and (rollout.direct or not seen.revision(name).ready):
+    begun = rollout.weight > 0 or (stage is not None and stage.test is not None)
+    if not begun and (rollout.direct or not seen.revision(name).ready):
         return None
     return Experiment(name, test.weight)
 
