@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
+from sluice_training.data import request_rows
 
 from hack.load import Load
 from tests.e2e.subject import Subject, is_true, stable
+from tests.e2e.users import Users
 
 ROOT = Path(__file__).parents[2]
 FIRST, BETTER = 1, 2
@@ -19,8 +21,17 @@ WITH_AN_OUTAGE = ("recreate",)
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
+@pytest.fixture
+def users(subject: Subject) -> Callable[[], Users]:
+    """Users who like version 2 better."""
+    url = f"{subject.stack.gateway_url}/{subject.namespace}"
+    return lambda: Users(url, request_rows(), 15, {str(FIRST): 0.1, str(BETTER): 0.7})
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
-def test_an_example_rolls_a_version_out(path: Path, subject: Subject, traffic: Callable[[float], Load]) -> None:
+def test_an_example_rolls_a_version_out(
+    path: Path, subject: Subject, traffic: Callable[[float], Load], users: Callable[[], Users]
+) -> None:
     example: dict[str, Any] = yaml.safe_load(path.read_text())
     example["metadata"] |= {"name": subject.name, "namespace": subject.namespace}
     example["spec"]["model"]["uri"] = subject.uri
@@ -30,8 +41,8 @@ def test_an_example_rolls_a_version_out(path: Path, subject: Subject, traffic: C
     subject.alias_to(FIRST)
     subject.stack.shell.apply(json.dumps(example))
     subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
-    with traffic(40) as load:
+    with users() if "abTest" in example["spec"]["strategy"] else traffic(40) as clients:
         subject.alias_to(BETTER)
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
-    failed = [answer for answer in load.answers if answer.failed]
+    failed = clients.failed if isinstance(clients, Users) else [one for one in clients.answers if one.failed]
     assert bool(failed) == (path.stem in WITH_AN_OUTAGE)

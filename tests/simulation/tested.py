@@ -63,6 +63,10 @@ def ended(outcome: str) -> Callable[[World], bool]:
     return until
 
 
+def rollouts(number: int) -> Callable[[World], bool]:
+    return lambda world: bool(world.status.get("rollouts") == number)
+
+
 def is_fine(world: World) -> bool:
     """What is served is what is to be served."""
     conditions: dict[str, str] = {one["type"]: one["status"] for one in world.status["conditions"]}
@@ -92,7 +96,7 @@ STORIES: Mapping[str, Story] = {
     "tested again": (
         Chapter(ab_test(maxDuration="15s"), serves("1"), "nothing happens yet"),
         Chapter(nobody_converts, because("2", "NoWinner"), "1 stays"),
-        Chapter(wish("retry", "2"), both(weight("2", 50), answered_wish), "it is tested again"),
+        Chapter(wish("retry", "2"), both(rollouts(3), answered_wish), "it is tested again"),
         Chapter(nothing, both(because("2", "NoWinner"), ended("NoWinner")), "1 stays"),
     ),
     "tested and worse": (
@@ -106,7 +110,7 @@ STORIES: Mapping[str, Story] = {
         Chapter(nothing, because("2", "HarmProven"), "2 is rolled back"),
     ),
     "tested while the collector comes and goes": (
-        Chapter(ab_test(minDuration="20s"), serves("1"), "nothing happens yet"),
+        Chapter(ab_test(minDuration="60s"), serves("1"), "nothing happens yet"),
         Chapter(collector(away=True), serves("1"), "nothing happens yet"),
         Chapter(push("2", converts=0.6), both(says("the collector is away"), no_traffic("2")), "nobody has it yet"),
         Chapter(collector(away=False), TESTING, "half of the users have it"),
@@ -133,7 +137,7 @@ STORIES: Mapping[str, Story] = {
     "test changed": (
         Chapter(ab_test(minDuration="90s"), serves("1"), "nothing happens yet"),
         Chapter(push("2", converts=0.6), TESTING, "half of the users have it"),
-        Chapter(ab_test(weight=30), both(weight("2", 30), lambda world: world.status["rollouts"] == 3), "another one"),
+        Chapter(ab_test(weight=30), both(weight("2", 30), rollouts(3)), "another one"),
         Chapter(nothing, serves("2"), "2 has won"),
     ),
 }
