@@ -18,6 +18,7 @@ from tests.simulation.chaos import (
     SHADOWS,
     STRATEGIES,
     TARGETED,
+    TESTS,
     WITH_GATES,
     early_adopters,
     go_back,
@@ -36,7 +37,14 @@ ALL_STRATEGIES = 10_000
 EARLY_ADOPTERS = 20_000  # from here on they ask for early adopters too
 WITH_SHADOWS = 100_000  # and from here on for copies of requests
 GATED = 200_000  # and for gates
-MORE = ((ALL_STRATEGIES, STRATEGIES), (EARLY_ADOPTERS, TARGETED), (WITH_SHADOWS, SHADOWS), (GATED, WITH_GATES))
+TESTED = 300_000  # and for A/B tests
+MORE = (
+    (ALL_STRATEGIES, STRATEGIES),
+    (EARLY_ADOPTERS, TARGETED),
+    (WITH_SHADOWS, SHADOWS),
+    (GATED, WITH_GATES),
+    (TESTED, TESTS),
+)
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
@@ -81,7 +89,8 @@ def seeds() -> list[int]:
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
     begins = (0, ALL_STRATEGIES, EARLY_ADOPTERS, WITH_SHADOWS)
     gated = range(GATED, GATED + number // 2)  # they take longer
-    return [*FOUND, *(seed for first in begins for seed in range(first, first + number)), *gated]
+    tested = range(TESTED, TESTED + number // 2)
+    return [*FOUND, *(seed for first in begins for seed in range(first, first + number)), *gated, *tested]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))

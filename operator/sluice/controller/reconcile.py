@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from sluice.api.ab_test import Primary
+from sluice.api.ab_test import ABTest, Primary
 from sluice.api.base import KIND
 from sluice.api.record import RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus, Pairs
 from sluice.controller.apply import Applier
-from sluice.controller.memory import Memory
+from sluice.controller.memory import Heard, Memory
 from sluice.controller.records import Records
 from sluice.controller.target import Target
 from sluice.core.decide import compares, decide, under_test
@@ -27,6 +27,8 @@ from sluice.sources.collector import comparison
 
 # Who need not look for so long keeps nothing in mind that can be read again.
 REST_SECONDS = 30.0
+# How old the results of a test may be, at most; a short one's are newer.
+RESULTS_AGAIN = timedelta(seconds=30)
 
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
 # Asks the collector for the counts of a comparison.
@@ -111,7 +113,7 @@ class Reconciler:
         if status.record and compares(spec, status):
             pairs = await self.compare(comparison(meta["namespace"], status.record))
         if status.record and (test := under_test(spec, status)):
-            results = await self.test(comparison(meta["namespace"], status.record), test.primary)
+            results = await self._results(comparison(meta["namespace"], status.record), test, memory)
         route, meant = (world.objects.get(("HTTPRoute", one)) for one in (name, targeted_name(name)))
         seen = Observation(
             generation=meta["generation"],
@@ -134,6 +136,16 @@ class Reconciler:
             gates=(*world.gates, *self.applier.gates.states((meta["namespace"], name))),
         )
         return seen
+
+    async def _results(self, name: str, test: ABTest, memory: Memory) -> TestResults | Silent:
+        """Ask the collector for the results of a test; of a long one not at every look."""
+        now, heard = self.clock(), memory.heard
+        often = min(RESULTS_AGAIN, test.min_duration / 100)
+        if heard and heard.test == name and timedelta(0) <= now - heard.at < often:
+            return heard.results
+        found = await self.test(name, test.primary)
+        memory.heard = Heard(name, found, now) if isinstance(found, TestResults) else None
+        return found
 
 
 def _target(raw: Manifest) -> Target:

@@ -14,6 +14,7 @@ from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
+from sluice.core import observation
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.core.plan import Event
 from sluice.kube.api import KubeApi, Manifest, Resource
@@ -308,3 +309,36 @@ async def test_whoever_counts_along_is_told_of_each_change_once_and_after_a_rest
     assert restarted.observer == Witness(last="2")
     await bench.until(lambda world: world.status["model"] == f"{NAME}/2")
     assert witness == Witness([("", "2"), ("2", "")])
+
+
+async def test_the_results_of_a_long_test_are_not_asked_for_at_every_look(bench: Bench) -> None:
+    asked: list[tuple[str, str]] = []
+    answers: list[Any] = [observation.TestResults({}), observation.TestResults({}), Silent("away"), Silent("away")]
+
+    async def results(test: str, primary: Any) -> Any:
+        asked.append((test, primary.metric))
+        return answers[len(asked) - 1]
+
+    reconcile = Reconciler(
+        api=bench.api, registry=Resolver(bench.world), scrape=no_counts, compare=nothing_joined, test=results,
+        records=Records(bench.api), server_image="server:1", clock=lambda: bench.world.now,
+        applier=Applier(bench.api, "http://mlflow", Records(bench.api), nobody_sets, gates(bench.api, bench.world)),
+    )  # fmt: skip
+    test = {"primary": {"metric": "conversion"}, "minDuration": "50m"}
+    bench.world.edit(strategy={"canary": None, "abTest": test})
+    bench.world.push("2")
+    for _ in range(3):
+        await reconcile(NAMESPACE, NAME, bench.memory)
+    record = bench.world.status["record"]
+    assert asked == [(f"{NAMESPACE}/{record}", "conversion")]
+    bench.world.step(29)
+    await reconcile(NAMESPACE, NAME, bench.memory)
+    assert len(asked) == 1
+    bench.world.step(2)
+    for looks in (2, 2, 3):
+        await reconcile(NAMESPACE, NAME, bench.memory)
+        assert len(asked) == looks
+        if looks == 2:
+            bench.world.step(20)
+    await reconcile(NAMESPACE, NAME, bench.memory)
+    assert len(asked) == 4, "what was not answered is asked again at once"
