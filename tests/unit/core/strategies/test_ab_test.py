@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sluice.analysis.difference import half_width
 from sluice.api.record import RolloutOutcome
 from sluice.api.status import Verdict
 from sluice.core import observation
@@ -16,7 +18,7 @@ from sluice.core.observation import Counters, Scrape, Silent, Units
 from sluice.core.plan import Experiment
 from sluice.core.strategies.ab_test import ABTestStrategy
 
-from tests.unit.core.moments import CRASHED, SERVING, Moment, name, pod
+from tests.unit.core.moments import CRASHED, NOW, SERVING, Moment, name, pod
 
 WANTS: dict[str, Any] = {"primary": {"metric": "conversion"}, "minDuration": "1h", "maxDuration": "10h"}
 STICKY = {"gateway": {"name": "public"}, "sticky": {"header": "x-user-id"}}
@@ -98,6 +100,8 @@ RULES = [
      ["do not come to the versions as the weight of 50 % says (sample-ratio mismatch)", "2,000 and 3,000"]),
     ("users come to one only, and it fails", results(LIVE, converted(900, 2000), converted(1, 3000))
      .counting({"1": (900, 0), "2": (900, 300)}), "RolledBack", ["HarmProven"]),
+    ("users come to one only, and seem worse", safe(results(LIVE, converted(1, 2000), converted(900, 3000))),
+     "Analyzing", ["sample-ratio mismatch"]),
     ("users come to one only, to the end", safe(results(LATE, converted(900, 2000), converted(1, 3000))),
      "Inconclusive", ["nothing could be concluded within 10h", "sample-ratio mismatch", "sluice.dev/promote="]),
     ("the collector is away", replace(won(LIVE), test=AWAY), "Analyzing", ["can't be reached (refused)"]),
@@ -114,6 +118,10 @@ RULES = [
      ["too few requests: 99 and 900 count of at least 200"]),
     ("the time is over, and it was better", replace(won(LATE), scrape=Scrape()).counting({"1": (60, 0), "2": (60, 0)}),
      "NoWinner", ["it is better, and not proven to be safe"]),
+    ("the time is over, it was better, and nobody knows whether it is safe", won(LATE).blind("2-0"), "Analyzing",
+     ["the metrics of pod pod-2-0 can't be read"]),
+    ("nobody comes to know whether it is safe", won(LATER).blind("2-0"), "Inconclusive", ["nothing could be concluded"]),
+    ("it was not better, and nobody knows whether it is safe", even(LATER).blind("2-0"), "NoWinner", ["after 10h"]),
     ("it wins in the last moment", won(LATE), "StepCompleted", ["has won"]),
     ("the time stands still", replace(even(LATE).edited(paused=True)), "Paused", ["paused at 50 %"]),
     ("a person is sure", even(LIVE).asking("promote", "2"), "ActionTaken", ["all steps left are skipped by a person"]),
@@ -156,7 +164,8 @@ def test_an_end_without_a_winner_is_no_failure() -> None:
 
 
 def test_a_lost_pod_changes_nobodys_version_and_the_last_one_does() -> None:
-    one_left, none_left = even(LIVE).running("2", 1), even(LIVE).running("2", 0)
+    young = even(at(1, live=50, age=60))
+    one_left, none_left = young.running("2", 1), young.running("2", 0)
     assert one_left.plan.split == {name("1"): 50, name("2"): 50}
     assert one_left.outcome.reason == "Analyzing"
     assert none_left.outcome.reason == "CapacityLost"
@@ -248,6 +257,32 @@ def of_users(moment: Moment, counts: dict[str, tuple[int, int]]) -> Moment:
     return replace(moment, scrape=Scrape(found))
 
 
+def test_users_who_do_not_stay_prove_nothing() -> None:
+    moment = results(_users(LIVE), converted(100, 2000), converted(300, 2000))
+    assert moment.outcome.reason == "RolledBack"
+    loose = replace(moment, sticky_problem="the policy is refused")
+    assert (loose.outcome.reason, loose.outcome.verdict) == ("Analyzing", Verdict.ERROR)
+
+
+@pytest.mark.parametrize("moment", [won(LIVE), lost(LIVE)])
+def test_what_was_incomplete_is_so_until_something_else_is_heard(moment: Moment) -> None:
+    found = moment.test
+    assert isinstance(found, observation.TestResults)
+    unheard = replace(replace(moment, test=replace(found, incomplete=True)).next(), test=None)
+    assert unheard.outcome.reason == "Analyzing"
+
+
+def test_each_bound_has_its_own_alpha() -> None:
+    moment = even(at(1, live=50, spec={"analysis": {"alpha": {"harm": 0.001, "safe": 0.3}}}))
+    judgement = moment.situation.judgement
+    assert judgement
+    assert judgement.test
+    found = judgement.test.difference
+    assert found
+    assert -found.lower < 0.7 * found.upper
+    assert found.upper - found.estimate == pytest.approx(0.6 * half_width(4000, 0.001, 800), rel=0.01)
+
+
 def test_where_users_stay_users_are_counted() -> None:
     seen = of_users(results(_users(LIVE), converted(400, 2000), converted(200, 2000)), {"1": (900, 5), "2": (800, 3)})
     total = seen.situation.evidence.total
@@ -272,7 +307,9 @@ def test_a_user_who_fails_later_counts_once_more() -> None:
 
 def test_requests_and_users_are_never_mixed() -> None:
     """Who begins to count something else begins where the counters stand."""
-    moment = LIVE.counting({"1": (500, 0), "2": (500, 0)})
+    began = NOW - timedelta(hours=1)
+    moment = LIVE.running("2", 0, *(pod("2", number, ready=True, created=began) for number in range(4)))
+    moment = moment.counting({"1": (500, 0), "2": (500, 0)})
     found = {uid: Counters("a", 5000, 50, users=one.requests) for uid, one in moment.scrape.counters.items()}
     changed = replace(moment.edited(traffic=STICKY), scrape=Scrape(found))
     situation = changed.situation
