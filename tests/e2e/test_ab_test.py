@@ -49,7 +49,7 @@ def goes_on(status: Status) -> bool:
 def users(subject: Subject) -> Coming:
     """Users who come to the ModelDeployment; what share of them converts is given by version."""
     rows, url = request_rows(), f"{subject.stack.gateway_url}/{subject.namespace}"
-    return lambda converts: Users(url, rows, 15, converts)
+    return lambda converts: Users(url, rows, 8, converts)
 
 
 def restart(subject: Subject, version: int) -> None:

@@ -25,7 +25,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 def users(subject: Subject) -> Callable[[], Users]:
     """Users who like version 2 better."""
     url = f"{subject.stack.gateway_url}/{subject.namespace}"
-    return lambda: Users(url, request_rows(), 15, {str(FIRST): 0.1, str(BETTER): 0.7})
+    return lambda: Users(url, request_rows(), 8, {str(FIRST): 0.1, str(BETTER): 0.7})
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])

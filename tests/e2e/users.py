@@ -46,7 +46,7 @@ class Users:
     rows: Sequence[dict[str, Any]]
     rate: float
     converts: Mapping[str, float]
-    loyal: int = 20
+    loyal: int = 12
     visits: list[Visit] = field(default_factory=list)
     told: list[int] = field(default_factory=list)  # statuses of feedback
 
@@ -96,7 +96,7 @@ class Users:
         await asyncio.sleep(1)
         await self._ask(session, user)
         while loyal and not self._stop.is_set():
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
             await self._ask(session, user)
 
     async def _ask(self, session: aiohttp.ClientSession, user: str) -> tuple[str, str]:
