@@ -67,7 +67,7 @@ def _of_any(status: Object, followed: str | None) -> Ending | None:
     rejected = [one for one in rejected_entries(status) if one["revision"]["name"] == followed]
     if rejected:
         return _rejected(rejected[-1])
-    if status.get("verdict") == "Failed":
+    if status.get("verdict") in ("Failed", "NoWinner"):
         return Ending(Exit.FAILED, message)
     if not stable or status.get("verdict") == "Error":
         return None  # nothing can be said before the registry answers, or before the first install begins

@@ -140,6 +140,8 @@ def _bounds(compared: Comparison, found: Difference) -> str:
         return f"with {100 * (1 - alpha):g} % confidence at any time"
 
     better, size = "better" if found.estimate >= 0 else "worse", _number(abs(found.estimate))
+    if found.lower == found.upper:
+        return "no difference"
     if found.lower > 0:
         return f"better by {size} (at least {_number(found.lower)} {sure(compared.alpha.safe)})"
     if found.upper < 0:
