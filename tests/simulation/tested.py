@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sluice.kube.api import Manifest
 
+from tests.simulation.gated import GATES, no_gate_runs
 from tests.simulation.simulation import Chapter, Story
 from tests.simulation.stories import (
     answered_wish,
@@ -81,6 +82,13 @@ STORIES: Mapping[str, Story] = {
         BEGIN,
         Chapter(push("2", converts=0.6), weight("2", 50), "half of the users have it"),
         Chapter(nothing, both(serves("2"), ended("Promoted")), "2 has won"),
+    ),
+    "tested after gates": (
+        BEGIN,
+        Chapter(edit(gates=GATES), serves("1"), "gates"),
+        Chapter(push("2", converts=0.6), both(says("waiting for gates"), no_traffic("2")), "2 has to pass gates"),
+        Chapter(nothing, weight("2", 50), "half of the users have it"),
+        Chapter(nothing, both(serves("2"), ended("Promoted"), no_gate_runs), "2 has won"),
     ),
     "tested, won and held": (
         Chapter(ab_test(onWinner="Hold"), serves("1"), "nothing happens yet"),
