@@ -37,7 +37,7 @@ from sluice.pauses import keep_pauses_short
 from sluice.registry.mlflow import MlflowRegistry
 from sluice.registry.watch import RegistryWatch
 from sluice.settings import Settings
-from sluice.sources import collector
+from sluice.sources import collector, experiments
 from sluice.sources.hooks import Hooks, post
 from sluice.sources.pods import scrape
 
@@ -83,6 +83,15 @@ async def lead(settings: Settings, leadership: Leadership, metrics: Metrics, wor
             scrape=lambda pods: scrape(session, pods, settings.scrape_timeout_seconds),
             compare=lambda name: collector.counts(
                 session, settings.collector_url, name, settings.scrape_timeout_seconds
+            ),
+            test=lambda name, primary: experiments.results(
+                session,
+                settings.collector_url,
+                name,
+                primary.metric,
+                primary.aggregate.lower(),
+                int(primary.window.total_seconds()),
+                settings.scrape_timeout_seconds,
             ),
             applier=Applier(
                 fence,

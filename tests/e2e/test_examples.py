@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from sluice_training.data import request_rows
 
 from hack.load import Load
 from tests.e2e.inside import InsideLoad
 from tests.e2e.subject import Subject, is_true, stable
+from tests.e2e.users import Users
 
 ROOT = Path(__file__).parents[2]
 FIRST, BETTER = 1, 2
@@ -20,9 +22,20 @@ WITH_AN_OUTAGE = ("recreate",)
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
+@pytest.fixture
+def users(subject: Subject) -> Callable[[], Users]:
+    """Users who like version 2 better."""
+    url = f"{subject.stack.gateway_url}/{subject.namespace}"
+    return lambda: Users(url, request_rows(), 8, {str(FIRST): 0.1, str(BETTER): 0.7})
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
 def test_an_example_rolls_a_version_out(
-    path: Path, subject: Subject, traffic: Callable[[float], Load], inside: Callable[[float], InsideLoad]
+    path: Path,
+    subject: Subject,
+    traffic: Callable[[float], Load],
+    inside: Callable[[float], InsideLoad],
+    users: Callable[[], Users],
 ) -> None:
     example: dict[str, Any] = yaml.safe_load(path.read_text())
     example["metadata"] |= {"name": subject.name, "namespace": subject.namespace}
@@ -34,8 +47,9 @@ def test_an_example_rolls_a_version_out(
     subject.alias_to(FIRST)
     subject.stack.shell.apply(json.dumps(example))
     subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
-    with (traffic if through_gateway else inside)(40) as load:
+    load = traffic if through_gateway else inside
+    with users() if "abTest" in example["spec"]["strategy"] else load(40) as clients:
         subject.alias_to(BETTER)
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
-    failed = [answer for answer in load.answers if answer.failed]
+    failed = clients.failed if isinstance(clients, Users) else [one for one in clients.answers if one.failed]
     assert bool(failed) == (path.stem in WITH_AN_OUTAGE)

@@ -61,6 +61,10 @@ def plain(**changes: Any) -> dict[str, Any]:
     return changed(traffic=None, **changes)
 
 
+def ab_test(**wants: Any) -> dict[str, Any]:
+    return changed(strategy={"abTest": {"primary": {"metric": "conversion"}} | wants})
+
+
 def canary(*matches: dict[str, Any], **more: Any) -> dict[str, Any]:
     return changed(strategy={"canary": {"match": list(matches)} | more})
 
@@ -94,6 +98,8 @@ HOOK_URL = "this is not an address to post to: write for example https://ci.exam
 HOOK_TIMEOUT = "one attempt takes at least 1s and at most 60s: write for example timeout: 10s"
 URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
 ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
+OUTCOME = "the name of an outcome has lower-case letters, digits, '-', '_' and '.' only: write for example conversion"
+LONGER = "a test must be allowed to last longer than it has to: raise maxDuration above minDuration"
 ONE_STEP = "a step is exactly one of setWeight, pause, analysis and mirror"
 RISE = "the weights of the steps must rise: order the setWeight steps"
 MARGINS = "at most 10 analysis steps can have margins of their own: remove the margins"
@@ -244,10 +250,27 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no strategy inside": (changed(strategy={}), ONE_STRATEGY),
     "two strategies": (changed(strategy={"canary": {}, "blueGreen": {}}), ONE_STRATEGY),
-    "abTest": (
-        changed(strategy={"abTest": {"variants": []}}),
-        "strategy abTest is not built yet: use canary, blueGreen, shadow or recreate",
+    "test of nothing": (changed(strategy={"abTest": {}}), "abTest.primary: Required value"),
+    "test of no metric": (changed(strategy={"abTest": {"primary": {}}}), "primary.metric: Required value"),
+    "test of a metric in words": (ab_test(primary={"metric": "Conversion rate"}), OUTCOME),
+    "test of a metric without a name": (ab_test(primary={"metric": ""}), OUTCOME),
+    "test of a long metric": (ab_test(primary={"metric": "m" * 64}), "Too long"),
+    "test of an odd direction": (ab_test(primary={"metric": "m", "direction": "Up"}), "Unsupported value"),
+    "test of an odd aggregate": (ab_test(primary={"metric": "m", "aggregate": "Median"}), "Unsupported value"),
+    "test with an odd window": (ab_test(primary={"metric": "m", "window": "soon"}), DURATION),
+    "test of nobody": (ab_test(weight=0), "greater than or equal to 1"),
+    "test of everybody": (ab_test(weight=100), "less than or equal to 99"),
+    "test of too few": (ab_test(minUnits=19), "greater than or equal to 20"),
+    "test of too many": (ab_test(minUnits=10_000_001), "less than or equal to 10000000"),
+    "test without a least time": (ab_test(minDuration=""), DURATION),
+    "test with an odd end": (ab_test(maxDuration="14d"), DURATION),
+    "test that must last as long as it may": (ab_test(minDuration="60m", maxDuration="1h"), LONGER),
+    "test that must last longer than it may by default": (ab_test(minDuration="337h"), LONGER),
+    "test that is over before anybody counts": (
+        ab_test(minDuration="1m", maxDuration="10m"),
+        "nobody counts before primary.window has passed: raise maxDuration above it",
     ),
+    "test with an odd winner": (ab_test(onWinner="Maybe"), "Unsupported value"),
     "preview nowhere": (blue_green(preview={}), PREVIEW),
     "preview on no hosts": (blue_green(preview={"hostnames": []}), PREVIEW),
     "preview where the traffic is": (blue_green(preview={"pathPrefix": "/"}), SAME_ADDRESS),
@@ -415,6 +438,16 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     ),
     "mirror steps first": steps({"mirror": {"percent": 20}}, {"mirror": {}}, {"setWeight": 10}, {"pause": {}}),
     "nothing but a mirror": steps({"mirror": {}}),
+    "abTest": ab_test(),
+    "all of abTest": ab_test(
+        weight=99,
+        primary={"metric": "a.b_c-9", "direction": "Decrease", "aggregate": "Mean", "window": "1h30m"},
+        minUnits=20,
+        minDuration="45s",
+        maxDuration="1h31m",
+        onWinner="Hold",
+    ),
+    "gates of an abTest": changed(strategy={"abTest": {"primary": {"metric": "conversion"}}}, gates={"signature": {}}),
     "blueGreen": blue_green(),
     "all of blueGreen": blue_green(
         preview={"pathPrefix": "/preview"}, previewReplicas=1, pause={}, verify={"maxErrorRate": 0.05, "minRequests": 1}

@@ -208,8 +208,5 @@ def test_kubectl_knows_the_short_name_and_says_what_is_wrong(kubectl: Any, names
 
     assert "modeldeployment.sluice.dev/penguins created (server dry run)" in apply(deployment()).stdout
     assert 'unknown field "spec.strategy.bigBang"' in apply(deployment(strategy={"bigBang": {}})).stderr
-    assert (
-        "strategy abTest is not built yet: use canary, blueGreen, shadow or recreate"
-        in apply(deployment(strategy={"abTest": {}})).stderr
-    )
+    assert "spec.strategy.abTest.primary: Required value" in apply(deployment(strategy={"abTest": {}})).stderr
     assert "spec.replicas in body should be greater than or equal to 0" in apply(deployment(replicas=-1)).stderr

@@ -15,9 +15,10 @@ from tests.simulation.pods import Behaviour, Judgement
 from tests.simulation.simulation import Simulation
 from tests.simulation.store import copy
 from tests.simulation.stories import EARLY_ADOPTERS, SPEC
+from tests.simulation.tested import GUARDS, STICKY, WANTS
 from tests.simulation.world import NAME, NAMESPACE
 
-NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None, "shadow": None}
+NO_STRATEGY: Manifest = {"canary": None, "recreate": None, "blueGreen": None, "shadow": None, "abTest": None}
 LAST: tuple[Manifest, ...] = (
     SPEC["strategy"],
     {"recreate": {}},
@@ -84,10 +85,24 @@ def mirror_first(rng: random.Random, sim: Simulation) -> None:
     sim.world.edit(strategy=NO_STRATEGY | {"canary": {"match": None, "steps": steps}})
 
 
+def ab_test(rng: random.Random, sim: Simulation) -> None:
+    for version in sim.world.versions.values():
+        version.converts = rng.choice([0.0, 0.1, 0.5])
+    wants: Manifest = {"weight": rng.choice([20, 50, 80]), "onWinner": rng.choice(["Promote", "Hold"])}
+    wants["primary"] = {"metric": "conversion", "window": rng.choice(["1s", "3s"])}
+    wants["maxDuration"] = rng.choice(["15s", "1h"])
+    sim.world.edit(
+        strategy=NO_STRATEGY | {"abTest": WANTS | wants},
+        traffic=rng.choice([{"sticky": None}, STICKY]),
+        analysis=GUARDS,
+    )
+
+
 def collector(rng: random.Random, sim: Simulation) -> None:
     sim.world.collector_away = rng.random() < 0.5
     if rng.random() < 0.3:
         sim.world.pairs.clear()  # its volume is lost
+        sim.world.exposed.clear()
 
 
 def early_adopters(rng: random.Random, sim: Simulation) -> None:
@@ -247,6 +262,9 @@ LAST_WITHOUT_GATEWAY: tuple[Manifest, ...] = (
 
 
 SHADOWS: dict[Action, int] = {shadow: 6, mirror_first: 3, collector: 3}
+
+
+TESTS: dict[Action, int] = {ab_test: 10}
 
 
 WITH_GATES: dict[Action, int] = {gates: 8, judge: 6}

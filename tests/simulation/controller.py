@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from sluice.api.ab_test import Primary
 from sluice.api.status import Pairs
 from sluice.controller.apply import Applier
 from sluice.controller.clock import SteadyClock
@@ -18,7 +19,7 @@ from sluice.controller.memory import Memory
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
 from sluice.controller.wakeups import Key, Wakeups
-from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
+from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, TestResults, Unresolved
 from sluice.kube.api import ENDPOINT_SLICES, POLICIES, KubeApi, Manifest, Resource
 from sluice.kube.errors import KubeError, NotFoundError, UnavailableError
 from sluice.kube.horizon import Horizon
@@ -191,6 +192,7 @@ class Controller:
             registry=self,
             scrape=self._scrape,
             compare=self._compare,
+            test=self._test,
             applier=Applier(
                 self.api,
                 "http://mlflow",
@@ -254,6 +256,9 @@ class Controller:
 
     async def _compare(self, comparison: str) -> Pairs | Silent:
         return self.world.compare(comparison)
+
+    async def _test(self, test: str, primary: Primary) -> TestResults | Silent:
+        return self.world.results(test, primary.window.total_seconds())
 
     async def _look(self, namespace: str, name: str, memory: Memory) -> float | None:
         self.looks += 1

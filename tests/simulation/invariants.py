@@ -14,6 +14,7 @@ from tests.simulation.pods import Life
 from tests.simulation.world import NAME, NAMESPACE, TargetedBy, World, mirrored, split_of, targeted_by
 
 # People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
+BEGINS = ("RolloutStarted", "ScaledToZero")
 MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
 
 
@@ -51,6 +52,7 @@ class Count:
     candidate: int
     stable: int | None = None
     exact: bool = True
+    users: bool = False
 
 
 @dataclass
@@ -100,6 +102,8 @@ class Invariants:
             count.exact = False  # who ends takes with him what was not read yet
         if status.rollout.weight == 0 and status.rollout.weight_changed_at:
             count.exact = False  # a weight that was taken back: with no traffic there is nothing to compare
+        if count.users is not counts_users(world):
+            count.exact = False  # who begins to count something else begins where the counters stand
         if any(life.skew != world.skew for arm in arms for life in arm):
             count.exact = False  # a clock was set: who is older than the rollout can't be told for sure
         total = status.rollout.evidence.total
@@ -127,6 +131,8 @@ class Invariants:
                 wants = 1  # each pod has its own share
             if now.status.get("downSince"):
                 wants = 1  # too few are better than nobody
+            if "abTest" in (world.md or {}).get("spec", {}).get("strategy", {}):
+                wants = 1  # and a test keeps its users as long as it can
             assert revision == stable or ready >= wants, (
                 f"{revision} gets {weight} % with {ready} of {wants} pods ready"
             )
@@ -216,7 +222,9 @@ class Invariants:
         if rollout is None or status.stable is None:
             return
         arm = world.pods_of(rollout.revision.name)
-        count = self.counts.setdefault(key_of(rollout), Count(answered(arm)))
+        still_has_some = rollout.revision.name in world.live  # of a test before, by proxies that do not know better
+        begun = Count(answered(arm), exact=not still_has_some, users=counts_users(world))
+        count = self.counts.setdefault(key_of(rollout), begun)
         if count.stable is None and rollout.weight_changed_at is not None:
             count.stable = answered(world.pods_of(status.stable.name))
 
@@ -227,7 +235,9 @@ class Invariants:
         twice = [event for event, times in told.items() if times > 1]
         flapped = world.flapping_until > 0  # whoever moves the alias about gets the same answer twice in a second
         asked = {event["firstTimestamp"] for event in events if event["reason"].startswith("Action")}
+        changed = {at for reason, _, at in told if reason == "StepsChanged"}  # a test that is edited begins anew
         wrong = [event for event in twice if not event[0].startswith(MAY_REPEAT) and event[2] not in asked]
+        wrong = [event for event in wrong if event[0] not in BEGINS or event[2] not in changed]
         assert flapped or not wrong, f"told twice: {wrong}"
 
 
@@ -245,6 +255,11 @@ def for_all_traffic(world: World, before: Before | None = None) -> int:
 def by_pods(world: World) -> bool:
     """Whether there is no gateway."""
     return world.md is not None and "traffic" not in world.md["spec"]
+
+
+def counts_users(world: World) -> bool:
+    spec = (world.md or {}).get("spec", {})
+    return "abTest" in spec.get("strategy", {}) and "sticky" in spec.get("traffic", {})
 
 
 def weights(world: World) -> dict[str, int]:

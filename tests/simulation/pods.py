@@ -50,6 +50,7 @@ class Version:
     seconds: float = 0.02  # that each answer takes
     differs: float = 0.0  # the share of requests that it answers differently from others
     gates: dict[str, Judgement] = field(default_factory=dict)  # by name; others pass
+    converts: float = 0.3  # the share of its users who do what the site wants
 
     @property
     def digest(self) -> str:

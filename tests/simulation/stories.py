@@ -53,9 +53,10 @@ def push(
     seconds: float = 0.02,
     differs: float = 0.0,
     gates: dict[str, Judgement] | None = None,
+    converts: float = 0.3,
 ) -> Callable[[World], None]:
     return lambda world: world.push(
-        number, errors=errors, behaviour=behaviour, seconds=seconds, differs=differs, gates=gates
+        number, errors=errors, behaviour=behaviour, seconds=seconds, differs=differs, gates=gates, converts=converts
     )
 
 

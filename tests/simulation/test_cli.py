@@ -26,6 +26,7 @@ from sluice.kube.api import Manifest
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, installed
 from tests.simulation.stories import RECREATE, SPEC, blue_green, edit, install, push, rejected, serves, weight, wish
+from tests.simulation.tested import ab_test, collector, nobody_converts
 from tests.simulation.world import World
 
 Act = Callable[[World], None]
@@ -141,6 +142,25 @@ MOMENTS = {
         ),
         "Rolling out", Tone.BUSY, ("✓ switch · ▶ verify", "less than 2 % fail", "errors (at most 0.02)"),
         ("promote", "abort"),
+    ),
+    "tested": Moment(
+        ((ab_test(minDuration="90s"), lambda _: True), (push("2"), says("conversion:"))),
+        "Rolling out", Tone.BUSY,
+        ("✓ start · ▶ test 50", "of at most 1m40s", "that count", "guards, by users", "beside", "at most"),
+        ("promote", "promote --full", "abort", "pause"),
+    ),
+    "tested without a collector": Moment(
+        ((ab_test(), lambda _: True), (collector(away=True), lambda _: True), (push("2"), says("is away"))),
+        "Held: AwaitingTest", Tone.WAITS, ("▶ start", "the collector is away; the test waits for it"), ("abort",),
+    ),
+    "tested and held": Moment(
+        ((ab_test(onWinner="Hold"), lambda _: True), (push("2", converts=0.9), says("until somebody promotes"))),
+        "Waits for promotion", Tone.WAITS, ("✓ test 50 · ▶ hold", "with 95 % confidence at any time"),
+        ("promote", "abort"),
+    ),
+    "tested without a winner": Moment(
+        ((ab_test(maxDuration="15s"), lambda _: True), (nobody_converts, says("was tested and did not win"))),
+        "Serving: the test had no winner", Tone.GOOD, ("NoWinner", "penguins/1 serves all traffic"), ("retry",),
     ),
     "recreating": Moment(
         ((RECREATE, lambda _: True), (push("2"), says("waiting for 2 pods to end"))),
@@ -312,7 +332,8 @@ def test_a_narrow_terminal_loses_no_command(name: str) -> None:
         ("paused", Exit.WAITS_FOR_A_PERSON), ("rolled back", Exit.FAILED), ("aborted", Exit.FAILED),
         ("promoted", Exit.DONE), ("registry down", None), ("installing", None), ("superseded", None),
         ("waiting for promotion", Exit.WAITS_FOR_A_PERSON), ("all steps skipped", None),
-        ("taken back by a person", Exit.FAILED),
+        ("taken back by a person", Exit.FAILED), ("tested", None), ("tested without a collector", None),
+        ("tested and held", Exit.WAITS_FOR_A_PERSON), ("tested without a winner", Exit.FAILED),
     ],
 )  # fmt: skip
 def test_waiting_ends_when_the_rollout_does(name: str, code: Exit | None) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.simulation import gated, stories
+from tests.simulation import gated, stories, tested
 from tests.simulation.controller import Controller
 from tests.simulation.invariants import Invariants
 from tests.simulation.simulation import Story, installed
 from tests.simulation.world import World
 
-STORIES = {**stories.STORIES, **gated.STORIES}
+STORIES = {**stories.STORIES, **gated.STORIES, **tested.STORIES}
 STEP, PATIENCE = 0.5, 400.0
 SEEDS = range(4)
 HANGS = 0.02

@@ -19,6 +19,7 @@ from tests.simulation.chaos import (
     SHADOWS,
     STRATEGIES,
     TARGETED,
+    TESTS,
     WITH_GATES,
     WITHOUT_GATEWAY,
     early_adopters,
@@ -39,21 +40,29 @@ ALL_STRATEGIES = 10_000
 EARLY_ADOPTERS = 20_000  # from here on they ask for early adopters too
 WITH_SHADOWS = 100_000  # and from here on for copies of requests
 GATED = 200_000  # and for gates
-PLAIN_FROM = 300_000  # from here on there is no gateway, and nothing that needs one
-MORE = ((ALL_STRATEGIES, STRATEGIES), (EARLY_ADOPTERS, TARGETED), (WITH_SHADOWS, SHADOWS), (GATED, WITH_GATES))
+PLAIN_FROM = 300_000  # from here on to the next there is no gateway, and nothing that needs one
+TESTED = 400_000  # and from here on for A/B tests, beside all else
+MORE = (
+    (ALL_STRATEGIES, STRATEGIES),
+    (EARLY_ADOPTERS, TARGETED),
+    (WITH_SHADOWS, SHADOWS),
+    (GATED, WITH_GATES),
+    (TESTED, TESTS),
+)
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
 async def live_through(seed: int) -> None:
     rng, actions = random.Random(seed), dict(ACTIONS)
-    for first, more in MORE if seed < PLAIN_FROM else ((PLAIN_FROM, WITHOUT_GATEWAY),):
+    plain = PLAIN_FROM <= seed < TESTED
+    for first, more in ((PLAIN_FROM, WITHOUT_GATEWAY),) if plain else MORE:
         actions |= more if seed >= first else {}
     last = (*LAST, LAST_SHADOW) if seed >= WITH_SHADOWS else LAST
-    last = LAST_WITHOUT_GATEWAY if seed >= PLAIN_FROM else last
+    last = LAST_WITHOUT_GATEWAY if plain else last
     sim = Simulation((), World(rng=random.Random(-seed)))
     sim.world.push("1")
-    sim.world.submit((PLAIN if seed >= PLAIN_FROM else SPEC) | {"progressDeadlineSeconds": 20})
-    if EARLY_ADOPTERS <= seed < PLAIN_FROM:
+    sim.world.submit((PLAIN if plain else SPEC) | {"progressDeadlineSeconds": 20})
+    if seed >= EARLY_ADOPTERS and not plain:
         early_adopters(rng, sim)
     await sim.begin()
     for _ in range(TROUBLED_TICKS):
@@ -86,8 +95,15 @@ def seeds() -> list[int]:
     number = int(os.environ.get("SLUICE_SCHEDULES", "200"))
     begins = (0, ALL_STRATEGIES, EARLY_ADOPTERS, WITH_SHADOWS)
     gated = range(GATED, GATED + number // 2)  # they take longer
+    tested = range(TESTED, TESTED + number // 2)
     plain = range(PLAIN_FROM, PLAIN_FROM + number // 2)
-    return [*FOUND, *(seed for first in begins for seed in range(first, first + number)), *gated, *plain]
+    return [
+        *FOUND,
+        *(seed for first in begins for seed in range(first, first + number)),
+        *gated,
+        *plain,
+        *tested,
+    ]
 
 
 @pytest.mark.parametrize("first", range(0, len(seeds()), BATCH))

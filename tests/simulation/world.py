@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sluice.api.base import KIND
 from sluice.api.status import Pairs
-from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Silent, Unresolved
+from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Silent, TestResults, Units, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
 from sluice.resources.naming import ANNOTATION_MODEL, revision_of
 from sluice.traffic import gateway_api, targeted
@@ -22,6 +23,10 @@ from tests.simulation.store import Store, copy
 NAMESPACE, NAME = "models", "penguins"
 GATEWAY: Manifest = {"kind": "Gateway", "metadata": {"name": "public", "namespace": NAMESPACE}, "spec": {}}
 GRACE = 3.0
+
+
+# By revision and moment: users who came first to it, and those of them who did what the site wants.
+Exposed = dict[str, dict[float, tuple[int, int]]]
 
 
 @dataclass
@@ -63,6 +68,7 @@ class World:
     overloaded_until: float = 0.0  # the API server refuses most requests until then
     flapping_until: float = 0.0  # somebody moves the alias about until then
     pairs: dict[str, Pairs] = field(default_factory=dict)  # what the collector has joined, by comparison
+    exposed: dict[str, Exposed] = field(default_factory=dict)  # what it has counted of A/B tests, by name
     collector_away: bool = False
     taken_at: dict[tuple[str, int], float] = field(default_factory=dict)  # by UID and generation of the route
     jobs: dict[str, float] = field(default_factory=dict)  # when each began, by UID
@@ -88,10 +94,13 @@ class World:
         seconds: float = 0.02,
         differs: float = 0.0,
         gates: dict[str, Judgement] | None = None,
+        converts: float = 0.3,
         alias: bool = True,
     ) -> None:
         """Register a model version, and by default move the alias to it."""
-        self.versions[number] = Version(number, errors, behaviour, seconds=seconds, differs=differs, gates=gates or {})
+        self.versions[number] = Version(
+            number, errors, behaviour, seconds=seconds, differs=differs, gates=gates or {}, converts=converts
+        )
         self.poked = True
         if alias:
             self.aliases["champion"] = number
@@ -186,15 +195,22 @@ class World:
         for pod in wanted:
             life = self.lives[pod.uid]
             if life.reachable:
-                counters[pod.uid] = Counters(
-                    str(life.run), life.requests, life.errors, life.durations, life.targeted, life.targeted_errors
-                )
+                # Every request is of another user.
+                of_users = (life.requests, life.errors, life.durations)
+                counters[pod.uid] = Counters(str(life.run), *of_users, life.targeted, life.targeted_errors, *of_users)
             else:
                 unreachable[pod.uid] = "timeout"
         return Scrape(counters, unreachable)
 
     def compare(self, comparison: str) -> Pairs | Silent:
         return Silent("the collector is away") if self.collector_away else self.pairs.get(comparison, Pairs())
+
+    def results(self, test: str, window: float) -> TestResults | Silent:
+        if self.collector_away:
+            return Silent("the collector is away")
+        return TestResults(
+            {revision: units_of(seen, self.time - window) for revision, seen in self.exposed.get(test, {}).items()}
+        )
 
     def lag(self, seconds: float) -> None:
         """Let the API server's caches stay where they are for a while."""
@@ -230,6 +246,7 @@ class World:
                 failed = random() < life.version.errors
                 life.answer(self.time, error=failed)
                 self._copy(failed=failed)
+                self._expose(life)
             elif self.time > self.gap_until:
                 self.unserved += 1
 
@@ -256,6 +273,15 @@ class World:
             if test and met[-1:] != [name]:
                 met.append(name)
         return sent
+
+    def _expose(self, life: Life) -> None:
+        """Let the collector learn of another user of an A/B test, and of what he does."""
+        rollout, spec = self.status.get("rollout"), (self.md or {}).get("spec", {})
+        if not rollout or "abTest" not in spec["strategy"] or len(self.live) < 2:
+            return
+        seen = self.exposed.setdefault(f"{NAMESPACE}/{self.status['record']}", {}).setdefault(life.revision, {})
+        users, converted = seen.get(self.time, (0, 0))
+        seen[self.time] = (users + 1, converted + (self.rng.random() < life.version.converts))
 
     def _copy(self, *, failed: bool) -> None:
         """Send a copy of a request that stable has answered where the route says, and let the answers be compared."""
@@ -398,6 +424,13 @@ class World:
         changed["status"] = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
         self.store.write(changed)
         return True
+
+
+def units_of(seen: Mapping[float, tuple[int, int]], until: float) -> Units:
+    """What is known of a version's users of whom those count who came until a moment."""
+    matured = [counts for came, counts in seen.items() if came <= until]
+    converted = float(sum(converted for _, converted in matured))
+    return Units(sum(users for users, _ in seen.values()), sum(users for users, _ in matured), converted, converted)
 
 
 def torn(before: Manifest, after: Manifest) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
-from sluice.api.status import Answered, Counts, Pairs, Revision, ServicePods, Verdict
+from sluice.api.status import Answered, Counts, Pairs, Revision, ServicePods, TestCounts, TestSummary, Verdict
 
 RECORD_KIND = "RolloutRecord"
 RECORD_PLURAL = "rolloutrecords"
@@ -23,6 +23,7 @@ class RolloutOutcome(StrEnum):
     PROMOTED = "Promoted"
     ROLLED_BACK = "RolledBack"
     SUPERSEDED = "Superseded"
+    NO_WINNER = "NoWinner"
 
 
 class Cursor(ApiModel):
@@ -34,6 +35,7 @@ class Cursor(ApiModel):
     durations: tuple[int, ...] | None = Field(
         default=None, description="Answers whose duration is known, and how many took longer than each of `edges`."
     )
+    users: bool = Field(default=False, description="What is counted are users, not requests.")
 
 
 class MetricEvidence(ApiModel):
@@ -66,6 +68,7 @@ class Evidence(ApiModel):
     since: Time | None = Field(default=None, description="Pods younger than this count from zero.")
     counted_at: Time | None = Field(default=None, description="When requests were last taken in.")
     pairs: Pairs | None = Field(default=None, description="Of copied requests, as the collector counts them.")
+    test: TestCounts | None = Field(default=None, description="Of an A/B test, as the collector counts it.")
     cursors: dict[str, Cursor] = Field(default_factory=dict, description="By pod UID.")
     cuts: tuple[int, ...] = Field(default=(), description="Cells of stable's durations at which arms are compared.")
     edges: tuple[int, ...] = Field(default=(), description="Cells above which cursors count.")
@@ -111,6 +114,7 @@ class Inputs(ApiModel):
     safe: float | None = Field(default=None, description="Share of a proof.")
     metrics: tuple[MetricStanding, ...] = ()
     targeted: Answered | None = Field(default=None, description="Requests that match `canary.match`.")
+    test: TestSummary | None = Field(default=None, description="Of an A/B test.")
     unreachable_pods: int = Field(default=0, description="Ready pods whose metrics could not be read.")
     wish: str | None = Field(default=None, description="The action that a person asked for.")
 
@@ -138,6 +142,7 @@ class RolloutRecordSpec(ApiModel):
     model_deployment: str
     uid: str = Field(description="Of the ModelDeployment.")
     strategy: str
+    unit: str | None = Field(default=None, description="What an A/B test assigns: users by an id, or requests.")
     stable: Revision | None = None
     candidate: Revision
     started_at: Time

@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     FAILED = "Failed"
     INCONCLUSIVE = "Inconclusive"
     ERROR = "Error"
+    NO_WINNER = "NoWinner"
 
 
 class ConditionStatus(StrEnum):
@@ -88,6 +89,36 @@ class Pairs(ApiModel):
     stable_failed: int = Field(default=0, description="Stable alone failed.")
 
 
+class UnitCounts(ApiModel):
+    """The units of one version in an A/B test: users, or requests."""
+
+    units: int = Field(default=0, description="That came to this version first.")
+    matured: int = Field(default=0, description="Of which the window has passed, and that have a value.")
+    total: float = Field(default=0.0, description="Sum of the values of those.")
+    squares: float = Field(default=0.0, description="Sum of their squares.")
+    crossed: int = Field(default=0, description="That were also seen at another version.")
+
+
+class TestCounts(ApiModel):
+    """An A/B test, as the collector counts it: all since it began."""
+
+    control: UnitCounts = UnitCounts()
+    treatment: UnitCounts = UnitCounts()
+    incomplete: bool = Field(default=False, description="The collector had to forget some of it.")
+
+
+class TestSummary(ApiModel):
+    """An A/B test in short. The bounds hold at any time, each with its own alpha."""
+
+    metric: str
+    unit: str = Field(description="What is assigned: users by a header or a cookie, or requests.")
+    counts: TestCounts = TestCounts()
+    better: float | None = Field(default=None, description="By how much the candidate is better; below 0: worse.")
+    at_least: float | None = Field(default=None, description="It is better by at least this much.")
+    at_most: float | None = Field(default=None, description="It is better by at most this much.")
+    statement: str = Field(default="", description="All of this in a sentence.")
+
+
 class Answered(ApiModel):
     """Requests of one revision."""
 
@@ -106,6 +137,7 @@ class Summary(ApiModel):
     targeted: Answered | None = Field(
         default=None, description="Requests that match `canary.match`; no part of the evidence."
     )
+    test: TestSummary | None = Field(default=None, description="Of an A/B test.")
 
 
 class GateResult(ApiModel):

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from sluice.api.base import ApiModel, Duration, NotBuiltYet, cel, validations
+from sluice.api.ab_test import ABTest
+from sluice.api.base import ApiModel, Duration, cel, validations
 from sluice.api.matching import MOST_MATCHES, Match
 from sluice.api.traffic import Hostname, PathPrefix
 
@@ -228,8 +229,6 @@ class Recreate(ApiModel):
 
 
 STRATEGIES = ("canary", "blueGreen", "shadow", "abTest", "recreate")
-BUILT = ("canary", "blueGreen", "shadow", "recreate")
-_TO_USE = f"{', '.join(BUILT[:-1])} or {BUILT[-1]}"
 
 
 class Strategy(ApiModel):
@@ -238,7 +237,7 @@ class Strategy(ApiModel):
     canary: Canary | None = None
     blue_green: BlueGreen | None = None
     shadow: Shadow | None = None
-    ab_test: NotBuiltYet | None = None
+    ab_test: ABTest | None = None
     recreate: Recreate | None = None
 
     model_config = ApiModel.model_config | {
@@ -246,11 +245,6 @@ class Strategy(ApiModel):
             cel(
                 f"[{', '.join(f'has(self.{name})' for name in STRATEGIES)}].filter(x, x).size() == 1",
                 f"a strategy is exactly one of {', '.join(STRATEGIES)}: write for example strategy: {{canary: {{}}}}",
-            ),
-            *(
-                cel(f"!has(self.{name})", f"strategy {name} is not built yet: use {_TO_USE}")
-                for name in STRATEGIES
-                if name not in BUILT
             ),
         )
     }

@@ -75,7 +75,8 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
         yield Advice(say("resume"), "go on")
     if step and _skippable(step):
         waits = step.title in ("pause until promoted", "hold")
-        yield Advice(say("promote", bound), "go on to the next step" if waits else f"skip this step ({step.title})")
+        skips = "end the test in its favour" if step.title.startswith("test") else f"skip this step ({step.title})"
+        yield Advice(say("promote", bound), "go on to the next step" if waits else skips)
     yield abort
     if not view.paused:
         yield Advice(say("pause"), "stop going on; harm still rolls back")
@@ -84,12 +85,14 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
 
 
 def _skippable(step: StepView) -> bool:
-    return step.title.startswith(("pause", "analysis", "verify", "gates", "mirror", "hold"))
+    return step.title.startswith(("pause", "analysis", "verify", "gates", "mirror", "hold", "test"))
 
 
 def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advice]:
     """Nothing is rolled out."""
     rejected = view.revision("rejected")
+    if rejected and view.verdict == "NoWinner":
+        yield Advice(say("retry", f"--revision={rejected.revision}"), f"test {rejected.version} again")
     if rejected and view.verdict == "Failed":
         yield Advice("", "register a fixed version and move the alias, or")
         yield Advice(say("retry", f"--revision={rejected.revision}"), f"try {rejected.version} again as it is")

@@ -67,7 +67,7 @@ def _of_any(status: Object, followed: str | None) -> Ending | None:
     rejected = [one for one in rejected_entries(status) if one["revision"]["name"] == followed]
     if rejected:
         return _rejected(rejected[-1])
-    if status.get("verdict") == "Failed":
+    if status.get("verdict") in ("Failed", "NoWinner"):
         return Ending(Exit.FAILED, message)
     if not stable or status.get("verdict") == "Error":
         return None  # nothing can be said before the registry answers, or before the first install begins
@@ -87,5 +87,7 @@ def _of_version(status: Object, version: str, followed: str | None) -> Ending | 
 
 
 def _rejected(entry: Object) -> Ending:
+    if entry["reason"] == "NoWinner":
+        return Ending(Exit.FAILED, f"{words.version(entry['revision'])} did not win its test: {entry['message']}")
     why = f"{entry['reason']}: {entry['message']}"
     return Ending(Exit.FAILED, f"{words.version(entry['revision'])} was rolled back: {why}")

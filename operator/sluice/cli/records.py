@@ -26,6 +26,7 @@ class RolloutView:
     candidate: str
     revision: str
     strategy: str
+    unit: str
     outcome: str
     cause: str
     message: str
@@ -67,6 +68,7 @@ def rollout(record: Object) -> RolloutView:
         candidate=words.version(spec["candidate"]),
         revision=spec["candidate"]["name"],
         strategy=spec.get("strategy", ""),
+        unit=spec.get("unit") or "",
         outcome=status.get("outcome", "InProgress"),
         cause=status.get("cause") or "",
         message=status.get("message") or "",
@@ -139,6 +141,8 @@ def _inputs(raw: Object) -> str:
     total = raw.get("total") or {}
     if total.get("stableRequests") or total.get("candidateRequests"):
         parts.append(f"errors: {_arm(total, 'stable')}, {_arm(total, 'candidate')}")
+    if statement := (raw.get("test") or {}).get("statement"):
+        parts.append(f"{statement} (assigned: {raw['test']['unit']})")
     shares = [f"{name} {words.whole(raw[name])}" for name in ("harm", "safe") if raw.get(name) is not None]
     if shares:
         parts.append(f"proof: {', '.join(shares)}")

@@ -17,7 +17,7 @@ from sluice.cli import words
 from sluice.cli.advice import Advice
 from sluice.cli.states import Tone
 from sluice.cli.steps import COMING, CURRENT, DONE
-from sluice.cli.view import ArmView, EvidenceView, PairsView, PodView, RevisionView, View
+from sluice.cli.view import ArmView, EvidenceView, PairsView, PodView, RevisionView, TestView, UnitsView, View
 
 STYLES = {Tone.GOOD: "green", Tone.BUSY: "cyan", Tone.WAITS: "yellow", Tone.BAD: "bold red"}
 MARKS = {Tone.GOOD: "✓", Tone.BUSY: "▶", Tone.WAITS: "‖", Tone.BAD: "✗"}
@@ -119,6 +119,8 @@ def _steps(view: View) -> Text:
 
 def _evidence(seen: EvidenceView) -> RenderableType:
     parts: list[RenderableType] = [_pairs(seen.pairs) if seen.pairs else _counts(seen)]
+    if seen.test:
+        parts = [_test(seen.test), Text(seen.test.statement), Text(f"guards, by {seen.test.counts}:", "dim"), *parts]
     shares = (("proof of harm", seen.harm, "red"), ("proof of safety", seen.safe, "green"))
     for title, share, colour in shares:
         if share is not None:
@@ -130,7 +132,8 @@ def _evidence(seen: EvidenceView) -> RenderableType:
 
 def _counts(seen: EvidenceView) -> RenderableType:
     counts = _grid(5)
-    counts.add_row("", "requests", "errors", "rate", f"errors at {seen.weight} %", style="dim")
+    units = seen.test.counts if seen.test else "requests"
+    counts.add_row("", units, "errors", "rate", f"errors at {seen.weight} %", style="dim")
     counts.add_row("stable", *_arm(seen.stable))
     counts.add_row("candidate", *_arm(seen.candidate))
     return counts
@@ -142,6 +145,19 @@ def _pairs(seen: PairsView) -> RenderableType:
     numbers = (seen.joined, seen.different, seen.candidate_failed, seen.stable_failed)
     counts.add_row("answered by both", *(str(number) for number in numbers))
     return counts
+
+
+def _test(seen: TestView) -> RenderableType:
+    counts = _grid(5)
+    counts.add_row("", seen.unit, "that count", seen.metric, "seen elsewhere too", style="dim")
+    counts.add_row("stable", *_units(seen.stable))
+    counts.add_row("candidate", *_units(seen.candidate))
+    return counts
+
+
+def _units(seen: UnitsView) -> tuple[str, ...]:
+    mean = "–" if seen.mean is None else f"{seen.mean:.4g}"
+    return str(seen.units), str(seen.matured), mean, str(seen.crossed)
 
 
 def _grid(columns: int) -> Table:

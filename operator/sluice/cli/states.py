@@ -47,6 +47,8 @@ def _states(raw: Object, status: Object) -> Iterator[Said]:
         yield f"Degraded: {degraded.get('reason')}", Tone.BAD
     if status.get("verdict") == "Failed":
         yield "Rolled back", Tone.BAD
+    if status.get("verdict") == "NoWinner":
+        yield "Serving: the test had no winner", Tone.GOOD
     reason = condition(status, "Progressing").get("reason", "unknown")
     if not installed:
         yield f"Waiting: {reason}", Tone.WAITS

@@ -64,6 +64,8 @@ def steps_of(spec: Object) -> Sequence[Object]:
         return shadow_steps(strategy["shadow"] or {}, gates)
     if "blueGreen" in strategy:
         return blue_green_steps(strategy["blueGreen"] or {}, gates)
+    if "abTest" in strategy:
+        return ab_test_steps(strategy["abTest"] or {}, gates)
     return (*gates, *canary_steps(spec))
 
 
@@ -73,6 +75,12 @@ def shadow_steps(wants: Object, gates: Sequence[Object] = ()) -> Sequence[Object
     held: Object = {"hold": None, "mirror": wants}
     follows = CANARY if then == "Canary" else (held,) if then == "Hold" else ()
     return [{"start": None}, *gates, {"mirror": wants}, *follows]
+
+
+def ab_test_steps(wants: Object, gates: Sequence[Object] = ()) -> Sequence[Object]:
+    """Return the stages of an A/B test: gates, pods, the test, and who waits for a person."""
+    held: Object = {"hold": None, "test": wants}
+    return [*gates, {"start": None}, {"test": wants}, *([held] if wants.get("onWinner") == "Hold" else [])]
 
 
 def blue_green_steps(wants: Object, gates: Sequence[Object] = ()) -> Sequence[Object]:
@@ -102,6 +110,8 @@ def title(step: Object) -> str:
     if "pause" in step:
         return f"pause {(step['pause'] or {}).get('duration') or 'until promoted'}"
     first = next(iter(step), "?")
+    if first == "test":
+        return f"test {(step['test'] or {}).get('weight', 50)}"
     return f"mirror {(step['mirror'] or {}).get('percent', 100)}" if first == "mirror" else first
 
 
@@ -120,6 +130,7 @@ def _note(spec: Object, rollout: Object, step: Object, now: datetime) -> str:
         return f"deadline passed, {words.span(age)}"
     if "pause" in step or "hold" in step:
         return f"for {words.span(age)}"
-    deadline = spec.get("progressDeadlineSeconds")
+    longest = (step.get("test") or {}).get("maxDuration")
+    deadline = words.seconds(longest) if longest else spec.get("progressDeadlineSeconds")
     limit = f" of at most {words.span(timedelta(seconds=deadline))}" if deadline else ""
     return f"{words.span(age)}{limit}"

@@ -66,10 +66,39 @@ class PairsView:
 
 
 @dataclass(frozen=True)
+class UnitsView:
+    """What an A/B test knows of one version's units; `mean` is of those that count, None without any."""
+
+    units: int
+    matured: int
+    mean: float | None
+    crossed: int
+
+
+@dataclass(frozen=True)
+class TestView:
+    """An A/B test: what is assigned, and by how much the candidate is better, with bounds that hold at any time."""
+
+    metric: str
+    unit: str
+    stable: UnitsView
+    candidate: UnitsView
+    better: float | None
+    at_least: float | None
+    at_most: float | None
+    statement: str
+
+    @property
+    def counts(self) -> str:
+        """What is counted: users, or requests."""
+        return self.unit.partition(" ")[0]
+
+
+@dataclass(frozen=True)
 class EvidenceView:
     """Counts, and shares of what a proof needs: 1.0 is a proof; None where the operator does not say.
 
-    Where requests are copied, `pairs` is what counts.
+    Where requests are copied, `pairs` is what counts; in an A/B test `test`, and the rest guards it.
     """
 
     stable: ArmView
@@ -79,6 +108,7 @@ class EvidenceView:
     safe: float | None
     metrics: tuple[str, ...] = ()
     pairs: PairsView | None = None
+    test: TestView | None = None
 
 
 @dataclass(frozen=True)
@@ -271,7 +301,28 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
         harm=seen.get("harm"),
         safe=seen.get("safe"),
         metrics=(f"errors (at most {verify['maxErrorRate']:g})",) if verify else tuple(_metric(one) for one in metrics),
+        test=_test(seen["test"]) if seen.get("test") else None,
     )
+
+
+def _test(seen: Object) -> TestView:
+    counts = seen.get("counts") or {}
+    return TestView(
+        metric=seen["metric"],
+        unit=seen["unit"],
+        stable=_units(counts.get("control") or {}),
+        candidate=_units(counts.get("treatment") or {}),
+        better=seen.get("better"),
+        at_least=seen.get("atLeast"),
+        at_most=seen.get("atMost"),
+        statement=seen.get("statement") or "",
+    )
+
+
+def _units(seen: Object) -> UnitsView:
+    matured = seen.get("matured", 0)
+    mean = seen.get("total", 0.0) / matured if matured else None
+    return UnitsView(seen.get("units", 0), matured, mean, seen.get("crossed", 0))
 
 
 def _mirror(spec: Object, rollout: Object) -> Object | None:

@@ -13,7 +13,7 @@ from typing import Any
 from sluice.api.record import RolloutRecord
 from sluice.api.status import ModelDeploymentStatus, Summary
 from sluice.controller.repairs import Repair
-from sluice.core.observation import WriteBack
+from sluice.core.observation import TestResults, WriteBack
 from sluice.core.plan import Event
 from sluice.kube.api import Manifest
 from sluice.kube.ownership import holds
@@ -64,6 +64,15 @@ class Taken:
     since: datetime
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What the collector has said of a test, and when: it counts all of it anew whenever it is asked."""
+
+    test: str
+    results: TestResults
+    at: datetime
+
+
 @dataclass(slots=True)
 class Memory:
     """The status one ahead of the written one, and what was applied last.
@@ -91,6 +100,7 @@ class Memory:
     policy_refused: str | None = None
     route_waits: bool = False
     taken: dict[str, Taken] = field(default_factory=dict)  # by UID
+    heard: Heard | None = None
 
     def current(self, raw: dict[str, Any]) -> ModelDeploymentStatus:
         """Return the newest status: ours, unless somebody else wrote another since."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from sluice.api.ab_test import ABTest, Primary
 from sluice.api.base import KIND
 from sluice.api.record import RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus, Pairs
 from sluice.controller.apply import Applier
-from sluice.controller.memory import Memory
+from sluice.controller.memory import Heard, Memory
 from sluice.controller.records import Records
 from sluice.controller.target import Target
-from sluice.core.decide import compares, decide
-from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, Unresolved
+from sluice.core.decide import compares, decide, under_test
+from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, TestResults, Unresolved
 from sluice.core.timing import READY_SECONDS
 from sluice.kube.api import MODEL_DEPLOYMENTS, KubeApi, Manifest
 from sluice.kube.errors import ConflictError, NotFoundError
@@ -29,10 +30,14 @@ from sluice.traffic.providers import provider_of
 
 # Who need not look for so long keeps nothing in mind that can be read again.
 REST_SECONDS = 30.0
+# How old the results of a test may be, at most; a short one's are newer.
+RESULTS_AGAIN = timedelta(seconds=30)
 
 Scraper = Callable[[Iterable[Pod]], Awaitable[Scrape]]
 # Asks the collector for the counts of a comparison.
 Comparer = Callable[[str], Awaitable[Pairs | Silent]]
+# Asks it for the results of a test: its name, and what it is about.
+Tester = Callable[[str, Primary], Awaitable[TestResults | Silent]]
 
 
 class Registry(Protocol):
@@ -50,6 +55,7 @@ class Reconciler:
     registry: Registry
     scrape: Scraper
     compare: Comparer
+    test: Tester
     applier: Applier
     server_image: str
     clock: Callable[[], datetime]
@@ -105,10 +111,12 @@ class Reconciler:
     async def _see(
         self, raw: Manifest, spec: ModelDeploymentSpec, status: ModelDeploymentStatus, world: World, memory: Memory
     ) -> Observation:
-        meta, pairs = raw["metadata"], None
+        meta, pairs, results = raw["metadata"], None, None
         name, now = meta["name"], self.clock()
         if status.record and compares(spec, status):
             pairs = await self.compare(comparison(meta["namespace"], status.record))
+        if status.record and (test := under_test(spec, status)):
+            results = await self._results(comparison(meta["namespace"], status.record), test, memory)
         meant = world.objects.get(("HTTPRoute", targeted_name(name)))
         seen = Observation(
             generation=meta["generation"],
@@ -124,6 +132,7 @@ class Reconciler:
             sticky_pending=world.sticky_pending and memory.policy_refused is None,
             scrape=await self.scrape(_to_scrape(status, world)),
             pairs=pairs,
+            test=results,
             wish=read_wish(meta),
             paused_by=writer(meta, "spec", "paused"),
             name=name,
@@ -132,6 +141,16 @@ class Reconciler:
             gates=(*world.gates, *self.applier.gates.states((meta["namespace"], name))),
         )
         return seen
+
+    async def _results(self, name: str, test: ABTest, memory: Memory) -> TestResults | Silent:
+        """Ask the collector for the results of a test; of a long one not at every look."""
+        now, heard = self.clock(), memory.heard
+        often = min(RESULTS_AGAIN, test.min_duration / 100)
+        if heard and heard.test == name and timedelta(0) <= now - heard.at < often:
+            return heard.results
+        found = await self.test(name, test.primary)
+        memory.heard = Heard(name, found, now) if isinstance(found, TestResults) else None
+        return found
 
 
 def _target(raw: Manifest) -> Target:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from sluice.api.ab_test import ABTest
 from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
@@ -79,6 +80,7 @@ def decide(
         split=layout.split(spec, facts, seen, strategy),
         preview=preview,
         mirror=None if closed else layout.mirror(spec, facts, seen, strategy),
+        experiment=None if closed else layout.experiment(spec, facts, seen, strategy),
         targeted=meant,
         gating=asks,
         kept=kept,
@@ -104,6 +106,11 @@ def compares(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> bool:
     """Whether answers of both versions to the same requests are compared at this stage of the rollout."""
     stage = STRATEGIES[spec.strategy.kind].stage(spec, status.rollout) if status.rollout and status.stable else None
     return stage is not None and stage.mirror is not None
+
+
+def under_test(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> ABTest | None:
+    """Return the A/B test that the rollout in progress is, also before its first user; None where it is none."""
+    return spec.strategy.ab_test if status.rollout and status.stable and not status.rollout.direct else None
 
 
 def choose(situation: Situation) -> tuple[str, Outcome]:

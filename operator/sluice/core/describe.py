@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Verdict
 from sluice.core import sharing, targeted, words
+from sluice.core.ending import NO_WINNER
 from sluice.core.observation import Unresolved
 from sluice.core.situation import Outcome, Situation
 
@@ -88,8 +89,10 @@ def conditions(situation: Situation, outcome: Outcome, problem: Says | None) -> 
     facts, refused = situation.status, situation.refused
     available = _available(situation, problem)
     progressing = _progressing(situation, outcome)
-    degraded = problem or (Says(TRUE, "RolledBack", refused.message) if refused else Says(FALSE, "AsExpected"))
-    up_to_date = facts.stable is not None and facts.rollout is None and situation.wanted == facts.stable
+    lost = refused is not None and refused.reason == NO_WINNER  # nothing is wrong with that
+    failed = Says(TRUE, "RolledBack", refused.message) if refused and not lost else None
+    degraded = problem or failed or Says(FALSE, "AsExpected")
+    up_to_date = facts.stable is not None and facts.rollout is None and (situation.wanted == facts.stable or lost)
     if available.status is TRUE and problem is None and up_to_date and not route_taken(situation):
         ready = waiting_for_traffic(situation)
     elif available.status is TRUE and problem is None and up_to_date:

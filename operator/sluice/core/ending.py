@@ -5,6 +5,8 @@ from __future__ import annotations
 from sluice.api.record import RolloutOutcome
 from sluice.api.status import ModelDeploymentStatus
 
+NO_WINNER = "NoWinner"  # why a revision is not tried again that was tested and was not better
+
 
 def end_of(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[RolloutOutcome, str] | None:
     """Return outcome and cause if a rollout ended between two statuses."""
@@ -15,5 +17,6 @@ def end_of(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple
         return RolloutOutcome.PROMOTED, "Completed"
     for entry in after.rejected:
         if entry.revision.name == began.revision.name:
-            return RolloutOutcome.ROLLED_BACK, entry.reason
+            lost = entry.reason == NO_WINNER
+            return RolloutOutcome.NO_WINNER if lost else RolloutOutcome.ROLLED_BACK, entry.reason
     return RolloutOutcome.SUPERSEDED, "NewerRevision"

@@ -13,6 +13,7 @@ from sluice.api.status import Counts, Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
 from sluice.core import sharing
 from sluice.core.durations import between, counted, prepared
+from sluice.core.experiments import Comparison, compare, counts_users
 from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
 from sluice.core.stage import Stage
@@ -33,6 +34,7 @@ class Judgement:
     """How the evidence stands, as shares of what a proof needs: 1.0 and more is proven.
 
     Harm is proven by all metrics together, safety by each alone; `metrics` says how they stand, as such shares too.
+    In an A/B test these are what guards it, and `test` is what it is about.
     """
 
     harm: float
@@ -41,6 +43,7 @@ class Judgement:
     requests: int = 0
     min_requests: int = 1
     metrics: tuple[Standing, ...] = ()
+    test: Comparison | None = None
 
     @property
     def harmful(self) -> bool:
@@ -49,8 +52,9 @@ class Judgement:
 
     @property
     def passed(self) -> bool:
-        """Whether the step's analysis is passed."""
-        return self.safe >= 1 and self.requests >= self.min_requests and not self.mismatch
+        """Whether the step's analysis is passed, or the test won."""
+        safe = self.safe >= 1 and self.requests >= self.min_requests and not self.mismatch
+        return safe and (self.test is None or self.test.better)
 
 
 def at_present_weight(evidence: Evidence, rollout: Rollout) -> Evidence:
@@ -81,23 +85,23 @@ def fold(
     cumulative, so that nothing is lost by waiting, and one-sided data would be no fair comparison. Where a limit is
     verified nothing is compared: then only the candidate has to answer.
     """
-    before = at_present_weight(before, rollout)
+    before, users = at_present_weight(before, rollout), counts_users(spec)
     if spec.by_pods:
         before = sharing.noted(before, rollout, seen, stable, now)
-    arms = {
-        name: _answering(seen.revision(name).pods, seen.scrape.counters) for name in (stable, rollout.revision.name)
-    }
+    counters = _of_users(seen.scrape.counters) if users else seen.scrape.counters
+    arms = {name: _answering(seen.revision(name).pods, counters) for name in (stable, rollout.revision.name)}
     needed = arms if stage is None or stage.verify is None else (rollout.revision.name,)
     if any(arms[name] is None for name in needed):
         return before
     stable_counters, canary_counters = arms[stable] or {}, arms[rollout.revision.name] or {}
+    before, unlike = _of_kind(before, users=users)
     old_cursors = before.cursors
     after = prepared(before, latency_margins(spec), stable_counters)
-    fresh = _fresh(seen, before.since or rollout.started_at, now, stable, rollout.revision.name)
-    stable_arm = _increments(stable_counters, old_cursors, fresh)
-    canary_arm = _increments(canary_counters, old_cursors, fresh)
+    fresh = _fresh(seen, before.since or rollout.started_at, now, stable, rollout.revision.name) - unlike
+    stable_arm = _increments(stable_counters, old_cursors, fresh, users=users)
+    canary_arm = _increments(canary_counters, old_cursors, fresh, users=users)
     moved = {
-        uid: Cursor(start=c.start, requests=c.requests, errors=c.errors, durations=counted(c, after.edges))
+        uid: Cursor(start=c.start, requests=c.requests, errors=c.errors, durations=counted(c, after.edges), users=users)
         for uid, c in {**stable_counters, **canary_counters}.items()
     }
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
@@ -147,10 +151,12 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) ->
         return _verified(spec, evidence, stage.verify)
     if stage and stage.mirror:
         return _mirrored(spec, evidence.pairs or Pairs(), stage.mirror)
-    wish = stage.analysis if stage else None
+    wish, test = stage.analysis if stage else None, stage.test if stage else None
+    tested = compare(spec, test, evidence.test) if test else None
     return replace(
         _judged(spec, standings(spec, evidence, wish)),
-        mismatch=_ratio(evidence).log_e >= MISMATCH,
+        test=tested,
+        mismatch=tested.mismatch if tested else _ratio(evidence).log_e >= MISMATCH,
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
     )
@@ -208,7 +214,24 @@ def _fresh(seen: Observation, since: datetime, now: datetime, *revisions: str) -
     return {pod.uid for pod in pods if pod.created and since < pod.created <= now + CLOCKS_DIFFER}
 
 
-def _increments(counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], fresh: set[str]) -> Arm:
+def _of_users(counters: Mapping[str, Counters]) -> Mapping[str, Counters]:
+    """Return the counters with users in the place of requests."""
+    return {
+        uid: replace(one, requests=one.users, errors=one.users_failed, durations=one.user_durations)
+        for uid, one in counters.items()
+    }
+
+
+def _of_kind(evidence: Evidence, *, users: bool) -> tuple[Evidence, set[str]]:
+    """Leave out cursors that count something else, as after a change of the strategy; return whose these are too."""
+    unlike = {uid for uid, cursor in evidence.cursors.items() if cursor.users is not users}
+    left = {uid: cursor for uid, cursor in evidence.cursors.items() if uid not in unlike}
+    return (evidence.model_copy(update={"cursors": left}) if unlike else evidence), unlike
+
+
+def _increments(
+    counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], fresh: set[str], *, users: bool
+) -> Arm:
     requests = errors = 0
     for uid, now in counters.items():
         cursor = cursors.get(uid)
@@ -216,9 +239,11 @@ def _increments(counters: Mapping[str, Counters], cursors: Mapping[str, Cursor],
             continue
         same_run = cursor is not None and cursor.start == now.start
         seen_requests, seen_errors = (cursor.requests, cursor.errors) if cursor and same_run else (0, 0)
-        new_requests = max(0, now.requests - seen_requests)
+        new_requests, new_errors = max(0, now.requests - seen_requests), max(0, now.errors - seen_errors)
+        if users:
+            new_requests = max(new_requests, new_errors)  # one who was seen before has failed now
         requests += new_requests
-        errors += min(new_requests, max(0, now.errors - seen_errors))
+        errors += min(new_requests, new_errors)
     return Arm(requests=requests, errors=errors)
 
 

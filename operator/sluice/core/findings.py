@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sluice.analysis import Slowness
 from sluice.analysis.latency import ENOUGH
+from sluice.api.base import format_duration
 from sluice.api.record import Evidence
 from sluice.api.status import Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
 from sluice.core.evidence import DISAGREEMENT, Judgement
+from sluice.core.experiments import Comparison, of_units, statement
 from sluice.core.gates import at_gates, undecided
 from sluice.core.words import counts, unreachable, way_in
 
@@ -29,6 +32,8 @@ def waiting_for_evidence(situation: Situation) -> str:
         return _waiting_for_limit(situation, judgement, stage.verify)
     if stage and stage.mirror:
         return _waiting_for_pairs(situation, judgement, stage.mirror)
+    if judgement.test:
+        return _waiting_for_winner(situation, judgement, judgement.test)
     return _waiting_to_compare(situation, rollout, judgement)
 
 
@@ -71,7 +76,7 @@ def harm(situation: Situation, judgement: Judgement) -> str:
     tolerated = (
         f"; tolerated: {rate.margin_ratio:g} x stable's rate, or {rate.margin_absolute:g} above it" if rate else ""
     )
-    return f"error rate: {counts(situation.evidence.total)}{tolerated}"
+    return f"error rate: {counts(situation.evidence.total, of_units(situation.spec))}{tolerated}"
 
 
 def slowness(seen: Slowness) -> str:
@@ -151,6 +156,54 @@ def _waiting_for_pairs(situation: Situation, judgement: Judgement, mirror: Mirro
     )
 
 
+def _waiting_for_winner(situation: Situation, judgement: Judgement, compared: Comparison) -> str:
+    test, counted, units = compared.test, compared.counts, compared.units
+    came = f"{counted.treatment.units:,} and {counted.control.units:,} {units}"
+    if compared.mismatch:
+        return (
+            f"{units} do not come to the versions as the weight of {test.weight} % says (sample-ratio mismatch), so "
+            f"nothing is concluded from them; candidate and stable have {came}{_left(situation)}"
+        )
+    if not counted.treatment.units or not counted.control.units:
+        return (
+            f"no data: candidate and stable have {came}, as far as the collector knows; they are told of by pods that "
+            f"were started while it was installed, and come through the gateway{_left(situation)}"
+        )
+    if not compared.enough:
+        return (
+            f"too few {units} yet: of candidate and stable {counted.treatment.matured:,} and "
+            f"{counted.control.matured:,} count of at least {test.min_units:,}; {came} came{_left(situation)}"
+        )
+    guards = f"guards: harm {percent(judgement.harm)}, safe {_safe(judgement)} of a proof"
+    if judgement.requests < judgement.min_requests:
+        guards += f", {judgement.requests} of at least {judgement.min_requests} candidate {units}"
+    return f"{statement(compared)}; {guards}{_left(situation)}"
+
+
+def _left(situation: Situation) -> str:
+    """Say how long a test goes on."""
+    test, age = situation.stage.test if situation.stage else None, situation.step_age
+    if test is None:
+        return ""
+    least, most = (format_duration(max(timedelta(0), time - age)) for time in (test.min_duration, test.max_duration))
+    return f"; for another {least} at least, {most} at most" if age < test.min_duration else f"; {most} left"
+
+
+def no_winner(situation: Situation) -> str:
+    """Say why a test has no winner."""
+    judgement, stage = situation.judgement, situation.stage
+    if judgement is None or judgement.test is None or stage is None or stage.test is None:
+        return "no test"
+    compared, units = judgement.test, judgement.test.units
+    why = "it is not proven to be better"
+    if not compared.enough:
+        counted = f"{compared.counts.treatment.matured:,} and {compared.counts.control.matured:,}"
+        why = f"too few {units}: {counted} count of at least {compared.test.min_units:,}"
+    elif compared.better:
+        why = f"it is better, and not proven to be safe (safe {_safe(judgement)} of a proof)"
+    return f"after {format_duration(stage.test.max_duration)} {why}; {statement(compared)}"
+
+
 def _mirrored_harm(situation: Situation, metric: str, mirror: Mirror) -> str:
     seen = pairs(situation.evidence.pairs)
     if metric == DISAGREEMENT and mirror.max_disagreement is not None:
@@ -183,6 +236,9 @@ def inconclusive(situation: Situation) -> str:
     name = situation.rollout.revision.name if situation.rollout else ""
     if gates := at_gates(situation):
         why = f"held: {undecided(situation, gates).rstrip('.')}"
+    elif situation.stage and situation.stage.test:
+        longest = format_duration(situation.stage.test.max_duration)
+        why = f"nothing could be concluded within {longest}; held. {_capital(waiting_for_evidence(situation))}"
     else:
         why = (
             f"neither harm nor safety proven within {situation.spec.progress_deadline_seconds} s; held. "
@@ -205,6 +261,8 @@ def proven(situation: Situation) -> str:
         return f"less than {_share(stage.verify.max_error_rate)} fail: {limited(situation)}"
     if stage and stage.mirror:
         return f"answers compared: {pairs(situation.evidence.pairs)}"
+    if situation.judgement and situation.judgement.test:
+        return f"the candidate has won; {statement(situation.judgement.test)}"
     return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight)}"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
 from sluice.core import findings, targeted, words
+from sluice.core.ab_test_guards import test_over, worse_proven
 from sluice.core.actions import answer
+from sluice.core.ending import NO_WINNER
 from sluice.core.gate_guards import gate_answered, gate_failed
 from sluice.core.gates import anew, unanswered
 from sluice.core.moves import (
@@ -170,7 +172,13 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
     if status.stable and wanted.name == status.stable.name:
         message = words.serving(situation)
         return Outcome(status, "Complete", message, Verdict.SUCCESSFUL, requeue_after=_idle(situation))
-    if refused := situation.refused:
+    if (refused := situation.refused) and refused.reason == NO_WINNER:
+        message = (
+            f"{words.version(wanted)} was tested and did not win ({refused.message}); {words.serving(situation)}. "
+            f"Register another version, or annotate with sluice.dev/retry={wanted.name} to test it again"
+        )
+        return Outcome(status, NO_WINNER, message, Verdict.NO_WINNER, requeue_after=_idle(situation))
+    if refused:
         message = (
             f"{words.version(wanted)} was rolled back ({refused.reason}: {refused.message}); "
             f"{words.serving(situation)}. Register a fixed version, or annotate with "
@@ -184,7 +192,10 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
 
 
 def steps_changed(situation: Situation) -> Outcome | None:
-    """Whoever changes a step that was begun gets all of them from the start: nothing is promoted by an edit."""
+    """Whoever changes a step that was begun gets all of them from the start: nothing is promoted by an edit.
+
+    A test that is changed is another one: with other users at each version, and a record of its own.
+    """
     rollout = situation.rollout
     if (
         rollout is None
@@ -192,6 +203,11 @@ def steps_changed(situation: Situation) -> Outcome | None:
         or rollout.steps == situation.strategy.begun(situation.spec, rollout.step_index)
     ):
         return None
+    if situation.spec.strategy.ab_test:
+        version = words.version(rollout.revision)
+        event = normal("StepsChanged", f"the steps were changed: {version} begins another test")
+        facts = give_up(situation.status, situation.now)
+        return Outcome(facts, "StepsChanged", event.message, Verdict.RUNNING, (event,), requeue_after=0)
     again = anew(rollout) if situation.spec.gates or rollout.gates else rollout
     facts = _with(situation.status, at_step(situation, again, 0))
     event = normal("StepsChanged", f"the steps were changed: {words.version(rollout.revision)} begins them again")
@@ -245,8 +261,8 @@ def deadline_passed(situation: Situation) -> Outcome | None:
         message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
         return rolled_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
-    if stage and stage.gates and not unanswered(rollout, stage.gates):
-        return None
+    if stage and (stage.test or (stage.gates and not unanswered(rollout, stage.gates))):
+        return None  # a test has a time of its own
     if stage and (stage.gates or (stage.proves and not (judgement and judgement.passed))):
         return inconclusive(situation, rollout)
     return None
@@ -261,6 +277,7 @@ GUARDS: tuple[Guard, ...] = (
     candidate_unhealthy,
     harm_proven,
     targeted_harm_proven,
+    worse_proven,
     newer_wanted,
     capacity_lost,
     steps_changed,
@@ -268,6 +285,7 @@ GUARDS: tuple[Guard, ...] = (
     gate_failed,
     paused,
     held_inconclusive,
+    test_over,
     deadline_passed,
 )
 

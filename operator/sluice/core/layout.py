@@ -9,7 +9,7 @@ from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision
 from sluice.core import sharing
 from sluice.core.observation import Observation
-from sluice.core.plan import AliasWish, Mirroring
+from sluice.core.plan import AliasWish, Experiment, Mirroring
 from sluice.core.strategies.base import Strategy
 from sluice.core.timing import LATE
 
@@ -81,6 +81,25 @@ def mirror(
         return None
     name = rollout.revision.name
     return Mirroring(name, stage.mirror.percent, stage.mirror.sample) if seen.revision(name).ready else None
+
+
+def experiment(
+    spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy
+) -> Experiment | None:
+    """Return the A/B test that is live, or will be as soon as the candidate's pods are ready.
+
+    It stays until the rollout ends, also while all traffic moves to the winner: nobody changes sides for less.
+    """
+    test, rollout = spec.strategy.ab_test, facts.rollout
+    if test is None or rollout is None or facts.stable is None:
+        return None
+    name, stage = rollout.revision.name, strategy.stage(spec, rollout)
+    if stage is not None and stage.gates is not None:
+        return None
+    begun = rollout.weight > 0 or (stage is not None and stage.test is not None)
+    if not begun and (rollout.direct or not seen.revision(name).ready):
+        return None
+    return Experiment(name, test.weight)
 
 
 def outage(facts: ModelDeploymentStatus, seen: Observation) -> bool:

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout, Verdict
 from sluice.core import findings, words
+from sluice.core.ending import NO_WINNER
 from sluice.core.evidence import unsettled
+from sluice.core.experiments import of_units
 from sluice.core.observation import Observation
 from sluice.core.plan import Event, EventType
 from sluice.core.situation import Outcome, Situation
@@ -158,7 +160,7 @@ def promoted(situation: Situation, rollout: Rollout) -> Outcome:
         update={"stable": rollout.revision, "rollout": None, "retired": retired, "returning_to": None}
     )
     counted = situation.evidence.total.candidate_requests and not rollout.direct
-    seen = f": {words.counts(situation.evidence.total)}" if status.stable and counted else ""
+    seen = f": {words.counts(situation.evidence.total, of_units(situation.spec))}" if status.stable and counted else ""
     event = normal("Promoted", f"{words.version(rollout.revision)} is stable now{seen}")
     return Outcome(facts, "Promoted", event.message, Verdict.SUCCESSFUL, (event,), requeue_after=0)
 
@@ -169,6 +171,14 @@ def inconclusive(situation: Situation, rollout: Rollout) -> Outcome:
     facts = situation.status.model_copy(update={"rollout": held})
     event = warning("Inconclusive", findings.inconclusive(situation))
     return Outcome(facts, "Inconclusive", event.message, Verdict.INCONCLUSIVE, (event,), requeue_after=ANALYSIS_SECONDS)
+
+
+def no_winner(situation: Situation, rollout: Rollout) -> Outcome:
+    """End a test with stable as it is: nothing was wrong with the candidate, and it is not tested again unasked."""
+    message = findings.no_winner(situation)
+    facts = reject(situation.status, NO_WINNER, message, situation.now)
+    event = normal("NoWinner", f"{words.version(rollout.revision)} did not win: {message}")
+    return Outcome(facts, "NoWinner", event.message, Verdict.NO_WINNER, (event,), requeue_after=0)
 
 
 def rolled_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:

@@ -199,7 +199,8 @@ class GateState:
 class Observation:
     """All of it, at one moment; `preview` is the route to a candidate without traffic.
 
-    `pairs` is what the collector has joined of the rollout, where requests are copied.
+    `pairs` is what the collector has joined of the rollout, where requests are copied; `test` what it knows of an A/B
+    test. `sticky_problem` says why users can't be kept at their version.
     `targeted` is the route of requests that are meant for the candidate; it is parked while it lets none of them in.
 
     `sticky_problem` says why users do not stick to a version although they should, or not yet: `sticky_pending` says
@@ -221,6 +222,7 @@ class Observation:
     sticky_pending: bool = False
     scrape: Scrape = Scrape()
     pairs: Pairs | Silent | None = None
+    test: TestResults | Silent | None = None
     wish: Wish | None = None
     paused_by: str | None = None
     write_back: WriteBack | None = None

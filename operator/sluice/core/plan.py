@@ -98,8 +98,8 @@ class Plan:
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         preview: the revision that the preview route leads to; None: there must be no such route.
         mirror: who gets copies of the requests; None: nobody.
-        targeted: the revision that requests that match are meant for; None: nobody.
         experiment: the A/B test that is live, or about to be; None: there is none.
+        targeted: the revision that requests that match are meant for; None: nobody.
         gating: the gates to be asked; None: nobody must be asked any more.
         kept: revisions that stay parked in the route, to get all traffic back in one write.
         outage: nobody answers whom the route leads to, so that it may change without regard to them.
@@ -118,8 +118,8 @@ class Plan:
     split: Mapping[str, int] | None = None
     preview: str | None = None
     mirror: Mirroring | None = None
-    targeted: str | None = None
     experiment: Experiment | None = None
+    targeted: str | None = None
     gating: Gating | None = None
     kept: frozenset[str] = frozenset()
     outage: bool = False

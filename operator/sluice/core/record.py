@@ -17,7 +17,7 @@ from sluice.api.record import (
     RolloutRecordStatus,
 )
 from sluice.api.status import LastAction, ModelDeploymentStatus, Rollout
-from sluice.core import words
+from sluice.core import experiments, words
 from sluice.core.ending import end_of
 from sluice.core.evidence import Judgement
 from sluice.core.observation import Unresolved
@@ -100,6 +100,7 @@ def _spec(situation: Situation, rollout: Rollout) -> RolloutRecordSpec:
         model_deployment=situation.seen.name,
         uid=situation.seen.uid,
         strategy=situation.spec.strategy.kind,
+        unit=experiments.unit(situation.spec),
         stable=situation.status.stable,
         candidate=rollout.revision,
         started_at=rollout.started_at,
@@ -148,6 +149,7 @@ def _decision(
             safe=round(min(1.0, judgement.safe), 3) if judgement else None,
             metrics=_standings(judgement),
             targeted=situation.evidence.targeted.total if situation.evidence.targeted else None,
+            test=situation.rollout.evidence.test if situation.rollout else None,
             unreachable_pods=len(situation.seen.scrape.unreachable),
             wish=asked.action if asked else None,
         ),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sluice.api.record import Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rejected, Revision, Rollout, Summary, Verdict
-from sluice.core import sharing, targeted
+from sluice.core import experiments, sharing, targeted
 from sluice.core.evidence import Judgement, fold, judge, took, with_pairs
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
 from sluice.core.plan import Event
@@ -85,8 +85,9 @@ class Situation:
 
     @property
     def deadline_passed(self) -> bool:
-        """Whether the step has had more than its time."""
-        lasts = self.stage.lasts if self.stage else timedelta(0)
+        """Whether the step has had more than its time; that of a test is its own (`ab_test_guards`)."""
+        stage = self.stage
+        lasts = stage.lasts if stage and not stage.test else timedelta(0)
         return self.step_age > lasts + timedelta(seconds=self.spec.progress_deadline_seconds)
 
 
@@ -126,6 +127,7 @@ def look(
         stage = strategy.stage(spec, status.rollout)
         evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, stage=stage, now=now)
         evidence = with_pairs(evidence, seen)
+        evidence = experiments.with_results(evidence, seen, status.stable.name, status.rollout.revision.name)
         if targeted.asked_for(spec):
             evidence = targeted.fold(status.rollout, evidence, seen)
         judgement = judge(spec, evidence, stage)
@@ -133,7 +135,7 @@ def look(
         rollout = rollout.model_copy(
             update={"service_pods": sharing.service_pods(rollout, seen, status.stable.name) if spec.by_pods else None}
         )
-        status = status.model_copy(update={"rollout": _summed_up(rollout, evidence, judgement)})
+        status = status.model_copy(update={"rollout": _summed_up(spec, rollout, evidence, judgement)})
     return Situation(spec, status, seen, now, strategy, wanted, evidence, judgement)
 
 
@@ -145,7 +147,7 @@ def _wanted(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, seen: Obse
     return status.rollout.revision if status.rollout else None
 
 
-def _summed_up(rollout: Rollout, evidence: Evidence, judgement: Judgement) -> Rollout:
+def _summed_up(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, judgement: Judgement) -> Rollout:
     summary = Summary(
         total=evidence.total,
         at_weight=evidence.at_weight,
@@ -153,5 +155,6 @@ def _summed_up(rollout: Rollout, evidence: Evidence, judgement: Judgement) -> Ro
         harm=round(min(1.0, judgement.harm), 2),
         safe=round(min(1.0, judgement.safe), 2),
         targeted=evidence.targeted.total if evidence.targeted else None,
+        test=experiments.summary(spec, judgement.test) if judgement.test else None,
     )
     return rollout.model_copy(update={"evidence": summary})

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sluice.api.status import Counts, ModelDeploymentStatus, Revision
+from sluice.core.experiments import hindrance
 from sluice.core.observation import RevisionState, Severity, Silent, Trouble
 from sluice.core.replicas import in_the_way
 
@@ -49,11 +50,12 @@ def serving(situation: Situation) -> str:
     return f"{name} serves all traffic" if situation.stable.ready else f"all traffic belongs to {name}"
 
 
-def counts(total: Counts) -> str:
+def counts(total: Counts, units: str = "requests") -> str:
     """Say what was counted."""
+    what = "errors in" if units == "requests" else "failed of"
     return (
-        f"candidate {total.candidate_errors} errors in {total.candidate_requests} requests, "
-        f"stable {total.stable_errors} in {total.stable_requests}"
+        f"candidate {total.candidate_errors} {what} {total.candidate_requests} {units}, "
+        f"stable {total.stable_errors} {what.split()[1]} {total.stable_requests}"
     )
 
 
@@ -115,6 +117,8 @@ def unreachable(situation: Situation) -> str | None:
     stage, pairs = situation.stage, situation.seen.pairs
     if stage and stage.mirror:
         return f"{pairs.why}; the evidence waits for it" if isinstance(pairs, Silent) else None
+    if stage and stage.test and (why := hindrance(situation.spec, situation.seen)):
+        return why
     # After a switch stable has no traffic, and is compared with nothing.
     matter = (situation.candidate,) if stage and stage.verify else situation.seen.revisions.values()
     names = {pod.uid: pod.name for state in matter for pod in state.pods}
@@ -140,6 +144,8 @@ def awaiting_promotion(situation: Situation) -> str:
     name = rollout.revision.name if rollout else ""
     weight = rollout.weight if rollout else 0
     so_far = f"; so far {counts(situation.evidence.total)}" if weight else preview_address(situation)
+    if situation.stage and situation.stage.test and rollout and (test := rollout.evidence.test):
+        so_far = f"; {test.statement}"
     return (
         f"paused at {weight} % until somebody promotes: annotate with sluice.dev/promote={name} to go on, "
         f"sluice.dev/abort={name} to roll back{so_far}"

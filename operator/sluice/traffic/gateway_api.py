@@ -17,7 +17,7 @@ from sluice.resources.naming import Manifest, metadata, object_name, owned_label
 from sluice.resources.service import MIRROR_PORT, PORT
 from sluice.traffic.gateway_status import read, read_slots, tells
 from sluice.traffic.provider import Mirror, Trial, Wanted
-from sluice.traffic.slots import PERCENT, arrange, place
+from sluice.traffic.slots import PERCENT, Slot, arrange, place
 
 __all__ = [
     "Mirror",
@@ -109,7 +109,7 @@ def render(
     return _route(
         labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,
         backends=backends, copies=_copies(name, mirror) if mirror else (), compare=mirror.compare if mirror else None,
-        experiment=trial.name if trial else None,
+        experiment=trial.name if trial and _is_on(trial, slots) else None,
     )  # fmt: skip
 
 
@@ -204,6 +204,11 @@ def names_users(route: Mapping[str, Any] | None) -> bool:
 
 def _prefix(path: str) -> str:
     return path.rstrip("/") or "/"
+
+
+def _is_on(trial: Trial, slots: Iterable[Slot]) -> bool:
+    """Whether both versions get users; otherwise those of one alone would be counted."""
+    return {trial.control, trial.treatment} <= {slot.revision for slot in slots if slot.share and not slot.parked}
 
 
 def _has(trial: Trial, wanted: Mapping[str, int]) -> bool:

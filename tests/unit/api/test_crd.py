@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field
-from sluice.api.base import ApiModel
+from sluice.api.base import DURATION_PATTERN, ApiModel
 from sluice.api.crd import custom_resource_definition, root_schema, to_yaml
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.status import ModelDeploymentStatus
@@ -25,6 +25,10 @@ def schemas(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[
     for key in ("items", "additionalProperties"):
         if key in schema:
             yield from schemas(schema[key], f"{path}[]")
+
+
+def is_duration(schema: dict[str, Any]) -> bool:
+    return any(DURATION_PATTERN in rule["rule"] for rule in schema.get("x-kubernetes-validations", ()))
 
 
 ALL = dict(schemas(root_schema()))
@@ -61,6 +65,11 @@ def test_every_default_is_complete_and_allowed(path: str) -> None:
     schema = ALL[path]
     if "default" in schema:
         assert fits(schema, schema["default"])
+
+
+@pytest.mark.parametrize("path", [p for p, schema in ALL.items() if is_duration(schema) and "default" in schema])
+def test_the_default_of_a_time_is_written_as_people_write_it(path: str) -> None:
+    assert re.fullmatch(DURATION_PATTERN, ALL[path]["default"])
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ import pytest
 from rich.console import Console
 from sluice.api.spec import parse_spec
 from sluice.cli.advice import advise
+from sluice.cli.ending import ending
 from sluice.cli.kubectl import Object
 from sluice.cli.render import screen, table
+from sluice.cli.states import Tone
 from sluice.cli.steps import steps_of, title
 from sluice.cli.view import PairsView, build
+from sluice.core.strategies.ab_test import ABTestStrategy
 from sluice.core.strategies.blue_green import BlueGreenStrategy
 from sluice.core.strategies.canary import CanaryStrategy
 from sluice.core.strategies.shadow import ShadowStrategy
@@ -102,6 +105,8 @@ PREVIEWED = {"preview": {"pathPrefix": "/new"}, "pause": {}, "verify": {"maxErro
         ({"canary": {"steps": [{"mirror": {"percent": 5}}]}}, 0, ["▶ start", "mirror 5", "promote"]),
         ({"canary": {"match": [{}], "steps": CANARY}}, 1, ["✓ match", "▶ pause 1m", "setWeight 10", "promote"]),
         ({"canary": {"steps": CANARY[1:]}}, 0, ["▶ setWeight 10", "promote"]),
+        ({"abTest": {"weight": 20}}, 1, ["✓ start", "▶ test 20", "promote"]),
+        ({"abTest": {"onWinner": "Hold"}}, 2, ["✓ start", "✓ test 50", "▶ hold", "promote"]),
         ({"blueGreen": {}}, 0, ["▶ switch", "promote"]),
         ({"blueGreen": {"pause": {"duration": "1m"}}}, 1, ["✓ start", "▶ pause 1m", "switch", "promote"]),
         ({"blueGreen": PREVIEWED}, 3, ["✓ preview", "✓ pause until promoted", "✓ switch", "▶ verify", "promote"]),
@@ -142,6 +147,15 @@ def test_the_stages_of_blue_green_are_those_of_the_operator(wants: Object, gates
 def test_the_stages_of_a_shadow_are_those_of_the_operator(wants: Object, gates: Object) -> None:
     spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"shadow": wants}} | gates
     stages = ShadowStrategy().stages(parse_spec(spec))
+    assert [title(step) for step in steps_of(spec)] == [stage.title for stage in stages]
+
+
+@with_and_without_gates
+@pytest.mark.parametrize("wants", [{}, {"onWinner": "Hold"}, {"onWinner": "Promote", "weight": 20}])
+def test_the_stages_of_an_ab_test_are_those_of_the_operator(wants: Object, gates: Object) -> None:
+    test = {"primary": {"metric": "conversion"}} | wants
+    spec = {"model": {"uri": "models:/penguins/1"}, "strategy": {"abTest": test}} | gates
+    stages = ABTestStrategy().stages(parse_spec(spec))
     assert [title(step) for step in steps_of(spec)] == [stage.title for stage in stages]
 
 
@@ -193,3 +207,53 @@ def test_no_evidence_is_shown_where_nothing_is_compared() -> None:
     raw = model_deployment(rollout=rollout())
     raw["spec"]["strategy"] = {"recreate": {}}
     assert build(raw, (), NOW).evidence is None
+
+
+STATEMENT = (
+    "conversion: 0.25 beside 0.2 per user; better by 0.05 (at least 0.01 with 95 % confidence at any time), 40 users"
+)
+
+
+def ab_test() -> Object:
+    """A test that goes on."""
+    counts = {"control": {"units": 60, "matured": 50, "total": 10.0, "squares": 10.0, "crossed": 3},
+              "treatment": {"units": 55, "matured": 40, "total": 10.0, "squares": 10.0}}  # fmt: skip
+    seen = {"metric": "conversion", "unit": "users by header x-user-id", "counts": counts, "better": 0.05,
+            "atLeast": 0.01, "atMost": 0.09, "statement": STATEMENT}  # fmt: skip
+    total = {"stableRequests": 60, "candidateRequests": 55, "stableErrors": 1}
+    evidence = {"test": seen, "total": total, "harm": 0.0, "safe": 0.5}
+    raw = model_deployment(rollout=rollout(weight=50) | {"evidence": evidence})
+    raw["spec"]["strategy"] = {"abTest": {"primary": {"metric": "conversion"}, "maxDuration": "2h"}}
+    return raw
+
+
+def test_a_test_is_shown_with_its_units_means_bounds_and_guards() -> None:
+    raw, out = ab_test(), io.StringIO()
+    view = build(raw, (), NOW)
+    advice = advise(view, raw)
+    Console(file=out, width=140, no_color=True).print(screen(view, advice))
+    shown = out.getvalue()
+    for line in (
+        r"▶ test 50 \(1m of at most 2h\)",
+        r"users by header x-user-id +that count +conversion +seen elsewhere too",
+        r"stable +60 +50 +0.2 +3",
+        r"candidate +55 +40 +0.25 +0",
+        re.escape(STATEMENT),
+        r"guards, by users:",
+        r"users +errors +rate +errors at 50 %",
+        r"stable +60 +1 +1.67 %",
+        r"proof of safety .* 50 %",
+    ):
+        assert re.search(line, shown), (line, shown)
+    assert any(one.why == "end the test in its favour" for one in advice)
+
+
+def test_a_test_without_a_winner_is_no_failure() -> None:
+    lost = {"revision": TWO, "reason": "NoWinner", "message": "after 2h", "at": "2030-01-01T11:00:00Z"}
+    raw = model_deployment(rejected=[lost], verdict="NoWinner")
+    view = build(raw, (), NOW)
+    assert (view.state, view.tone) == ("Serving: the test had no winner", Tone.GOOD)
+    assert [one.why for one in advise(view, raw) if "retry" in one.command] == ["test penguins/2 again"]
+    ended = ending(raw, "bbbb", None)
+    assert ended
+    assert ended.text == "penguins/2 did not win its test: after 2h"

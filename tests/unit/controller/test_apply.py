@@ -14,6 +14,7 @@ from sluice.controller.memory import Memory
 from sluice.controller.observer import NOBODY, Observer
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
+from sluice.core import observation
 from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
 from sluice.core.plan import Event
 from sluice.kube.api import KubeApi, Manifest, Resource
@@ -72,7 +73,8 @@ class Bench:
 
         records = Records(self.api)
         reconcile = Reconciler(
-            api=self.api, registry=Resolver(self.world), scrape=scrape, compare=nothing_joined, records=records,
+            api=self.api, registry=Resolver(self.world), scrape=scrape, compare=nothing_joined, test=nothing_tested,
+            records=records,
             applier=Applier(
                 self.api, "http://mlflow", records, nobody_sets, gates(self.api, self.world), self.observer, self.notice
             ),
@@ -153,7 +155,7 @@ async def test_a_newer_operator_keeps_the_frozen_template(bench: Bench) -> None:
     bench.api.written.clear()
     upgraded = Reconciler(
         api=bench.api, registry=Resolver(bench.world), scrape=no_counts, compare=nothing_joined,
-        server_image="server:2",
+        test=nothing_tested, server_image="server:2",
         applier=Applier(bench.api, "http://another", Records(bench.api), nobody_sets, gates(bench.api, bench.world)),
         records=Records(bench.api), clock=lambda: bench.world.now,
     )  # fmt: skip
@@ -180,6 +182,10 @@ async def nobody_sets(model: str, alias: str, version: str) -> Unresolved | None
 
 
 async def nothing_joined(comparison: str) -> Silent:
+    return Silent("there is no collector")
+
+
+async def nothing_tested(test: str, primary: Any) -> Silent:
     return Silent("there is no collector")
 
 
@@ -303,3 +309,36 @@ async def test_whoever_counts_along_is_told_of_each_change_once_and_after_a_rest
     assert restarted.observer == Witness(last="2")
     await bench.until(lambda world: world.status["model"] == f"{NAME}/2")
     assert witness == Witness([("", "2"), ("2", "")])
+
+
+async def test_the_results_of_a_long_test_are_not_asked_for_at_every_look(bench: Bench) -> None:
+    asked: list[tuple[str, str]] = []
+    answers: list[Any] = [observation.TestResults({}), observation.TestResults({}), Silent("away"), Silent("away")]
+
+    async def results(test: str, primary: Any) -> Any:
+        asked.append((test, primary.metric))
+        return answers[len(asked) - 1]
+
+    reconcile = Reconciler(
+        api=bench.api, registry=Resolver(bench.world), scrape=no_counts, compare=nothing_joined, test=results,
+        records=Records(bench.api), server_image="server:1", clock=lambda: bench.world.now,
+        applier=Applier(bench.api, "http://mlflow", Records(bench.api), nobody_sets, gates(bench.api, bench.world)),
+    )  # fmt: skip
+    test = {"primary": {"metric": "conversion"}, "minDuration": "50m"}
+    bench.world.edit(strategy={"canary": None, "abTest": test})
+    bench.world.push("2")
+    for _ in range(3):
+        await reconcile(NAMESPACE, NAME, bench.memory)
+    record = bench.world.status["record"]
+    assert asked == [(f"{NAMESPACE}/{record}", "conversion")]
+    bench.world.step(29)
+    await reconcile(NAMESPACE, NAME, bench.memory)
+    assert len(asked) == 1
+    bench.world.step(2)
+    for looks in (2, 2, 3):
+        await reconcile(NAMESPACE, NAME, bench.memory)
+        assert len(asked) == looks
+        if looks == 2:
+            bench.world.step(20)
+    await reconcile(NAMESPACE, NAME, bench.memory)
+    assert len(asked) == 4, "what was not answered is asked again at once"

@@ -21,6 +21,7 @@ from sluice.core.observation import (
     Scrape,
     Severity,
     Silent,
+    TestResults,
     Trouble,
     Unresolved,
     Wish,
@@ -88,6 +89,8 @@ class Moment:
     gateway_problem: str | None = None
     preview: RouteState | None = None
     pairs: Pairs | Silent | None = None
+    test: TestResults | Silent | None = None
+    sticky_problem: str | None = None
     targeted: RouteState | None = None
     gates: tuple[GateState, ...] = ()
     now: datetime = NOW
@@ -170,8 +173,8 @@ class Moment:
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
             preview=self.preview, targeted=self.targeted, gateway_problem=self.gateway_problem, scrape=self.scrape,
-            pairs=self.pairs, wish=self.wish, write_back=self.write_back, gates=self.gates, name="penguins",
-            uid="abc",
+            pairs=self.pairs, test=self.test, sticky_problem=self.sticky_problem, wish=self.wish,
+            write_back=self.write_back, gates=self.gates, name="penguins", uid="abc",
         )  # fmt: skip
 
     @property

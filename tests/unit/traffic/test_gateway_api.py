@@ -338,13 +338,20 @@ def test_in_a_test_with_sticky_users_the_order_of_the_backends_says_whose_users_
     assert gateway_api.read(tried({"a": 100})).parked == {"b"}
 
 
-def test_without_a_ready_pod_of_the_treatment_a_test_has_its_name_and_nothing_more() -> None:
+def test_without_a_ready_pod_of_the_treatment_there_is_no_test() -> None:
     without = replace(TRIAL, ready=False)
     route = gateway_api.render(
         name="birds", namespace="zoo", owner=OWNER, traffic=STICKY, split={"a": 100}, trial=without
     )
     assert backends_of(route) == [("birds-a", 1_000_000)]
-    assert headers_of(route)[0]["x-sluice-experiment"] == "zoo/birds-1"
+    assert "x-sluice-experiment" in headers_of(route)[1]
+
+
+@pytest.mark.parametrize(("split", "counts"), [({"a": 100}, False), ({"a": 50, "b": 50}, True), ({"b": 100}, False)])
+def test_users_are_counted_only_while_both_versions_get_some(split: dict[str, int], counts: bool) -> None:
+    told, untold = headers_of(tried(split))
+    assert ("x-sluice-experiment" in told) == counts
+    assert ("x-sluice-experiment" in untold) == (not counts)
 
 
 def test_the_way_into_a_test_keeps_what_is_there() -> None:

@@ -33,9 +33,10 @@ def run(session: Session) -> int:
 def story(shown: RolloutView, decided: tuple[DecisionView, ...]) -> RenderableType:
     """Return the rollout as a story."""
     length = f" after {words.span(timedelta(seconds=shown.seconds))}" if shown.seconds is not None else ""
+    strategy = f"{shown.strategy} of {shown.unit}" if shown.unit else shown.strategy
     head = Text.assemble(
         (f"Rollout {shown.number}: {shown.stable} → {shown.candidate}", "bold"),
-        f" (revision {shown.revision}, {shown.strategy}, record {shown.record})",
+        f" (revision {shown.revision}, {strategy}, record {shown.record})",
     )
     outcome = Text(f"{shown.outcome}{length}" + (f": {shown.cause}" if shown.cause else ""), style="bold")
     lines: list[RenderableType] = [head, outcome, Text(shown.message)] if shown.message else [head, outcome]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sluice.core.strategies.ab_test import ABTestStrategy
 from sluice.core.strategies.base import Strategy
 from sluice.core.strategies.blue_green import BlueGreenStrategy
 from sluice.core.strategies.canary import CanaryStrategy
@@ -14,5 +15,6 @@ STRATEGIES: Mapping[str, Strategy] = {
     "canary": CanaryStrategy(),
     "blueGreen": BlueGreenStrategy(),
     "shadow": ShadowStrategy(),
+    "abTest": ABTestStrategy(),
     "recreate": RecreateStrategy(),
 }

@@ -1,0 +1,169 @@
+"""An A/B test: what its units prove, and when nothing may be concluded from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sluice.analysis import MISMATCH, Arm, Block, SampleRatio
+from sluice.analysis.difference import Difference, Sample, difference
+from sluice.api.ab_test import ABTest, Direction
+from sluice.api.record import Evidence
+from sluice.api.spec import Alpha, ModelDeploymentSpec
+from sluice.api.status import TestCounts, TestSummary, UnitCounts
+from sluice.core.observation import Observation, Silent, TestResults, Units
+
+# The bounds are tightest where each version has so many times `minUnits`.
+TIGHTEST = 2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a test stands. `difference` says how much better the candidate is, in the direction that was asked for.
+
+    `units` says what counts: users, or requests.
+    """
+
+    test: ABTest
+    alpha: Alpha
+    units: str
+    counts: TestCounts
+    difference: Difference | None
+    mismatch: bool
+
+    @property
+    def enough(self) -> bool:
+        """Whether of each version so many units count as were asked for."""
+        return min(self.counts.control.matured, self.counts.treatment.matured) >= self.test.min_units
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the units may be believed."""
+        return self.enough and not self.mismatch and not self.counts.incomplete
+
+    @property
+    def better(self) -> bool:
+        """Whether the candidate is proven to be better."""
+        return self.conclusive and self.difference is not None and self.difference.lower > 0
+
+    @property
+    def worse(self) -> bool:
+        """Whether the candidate is proven to be worse."""
+        return self.conclusive and self.difference is not None and self.difference.upper < 0
+
+
+def with_results(evidence: Evidence, seen: Observation, control: str, treatment: str) -> Evidence:
+    """Return the evidence with what the collector knows now: all since the test began."""
+    found = seen.test
+    if not isinstance(found, TestResults):
+        return evidence
+    arms = (_counts(found.versions.get(revision, Units())) for revision in (control, treatment))
+    counts = TestCounts(control=next(arms), treatment=next(arms), incomplete=found.incomplete)
+    return evidence.model_copy(update={"test": counts})
+
+
+def compare(spec: ModelDeploymentSpec, test: ABTest, counts: TestCounts | None) -> Comparison:
+    """Say how a test stands: everything is settled before the first unit comes, and the counts are all the state."""
+    known, alpha = counts or TestCounts(), spec.analysis.alpha
+    sign = 1.0 if test.primary.direction is Direction.INCREASE else -1.0
+    found = difference(
+        _sample(known.treatment, sign),
+        _sample(known.control, sign),
+        alpha_lower=alpha.safe,
+        alpha_upper=alpha.harm,
+        tightest=TIGHTEST * test.min_units * 100 / min(test.weight, 100 - test.weight),
+    )
+    return Comparison(test, alpha, of_units(spec), known, found, mismatch=_mismatch(test, known))
+
+
+def hindrance(spec: ModelDeploymentSpec, seen: Observation) -> str | None:
+    """Say why nothing can be known of a test at the moment, if so."""
+    if counts_users(spec) and seen.sticky_problem:
+        return f"users can't be kept at their version ({seen.sticky_problem}); the test waits for it"
+    if isinstance(seen.test, Silent):
+        return f"{seen.test.why}; the test waits for it"
+    if seen.test and seen.test.incomplete:
+        return "the collector had to forget some of the test, so that nothing can be concluded from it"
+    return None
+
+
+def unit(spec: ModelDeploymentSpec) -> str | None:
+    """Say what a test assigns to a version, None where there is no test."""
+    if spec.strategy.ab_test is None:
+        return None
+    sticky = spec.traffic and spec.traffic.sticky
+    if not sticky:
+        return "requests"
+    by = " ".join(f"by {kind} {name}" for kind, name in sticky.to_kubernetes().items())
+    return f"users {by}".strip()
+
+
+def counts_users(spec: ModelDeploymentSpec) -> bool:
+    """Whether health is judged by users: one who stays with a version makes many requests of one fate."""
+    return (unit(spec) or "").startswith("users")
+
+
+def of_units(spec: ModelDeploymentSpec) -> str:
+    """Return what evidence of errors counts."""
+    return "users" if counts_users(spec) else "requests"
+
+
+def summary(spec: ModelDeploymentSpec, compared: Comparison) -> TestSummary:
+    """Return a test in short, for people and for the record."""
+    found = compared.difference
+    return TestSummary(
+        metric=compared.test.primary.metric,
+        unit=unit(spec) or "requests",
+        counts=compared.counts,
+        better=found and found.estimate,
+        at_least=found and found.lower,
+        at_most=found and found.upper,
+        statement=statement(compared),
+    )
+
+
+def statement(compared: Comparison) -> str:
+    """Say how both versions compare, for example:
+
+    conversion: 0.142 beside 0.118 per user; better by 0.024 (at least 0.006 with 95 % confidence at any time), 1,204
+    and 1,198 users.
+    """
+    counts, name, units = compared.counts, compared.test.primary.metric, compared.units
+    numbers = f"{counts.treatment.matured:,} and {counts.control.matured:,} {units}"
+    if compared.difference is None:
+        return f"{name}: nothing to compare yet, {numbers}"
+    means = (_number(_sample(one).mean) for one in (counts.treatment, counts.control))
+    return f"{name}: {' beside '.join(means)} per {units[:-1]}; {_bounds(compared, compared.difference)}, {numbers}"
+
+
+def _bounds(compared: Comparison, found: Difference) -> str:
+    def sure(alpha: float) -> str:
+        return f"with {100 * (1 - alpha):g} % confidence at any time"
+
+    better, size = "better" if found.estimate >= 0 else "worse", _number(abs(found.estimate))
+    if found.lower == found.upper:
+        return "no difference"
+    if found.lower > 0:
+        return f"better by {size} (at least {_number(found.lower)} {sure(compared.alpha.safe)})"
+    if found.upper < 0:
+        return f"worse by {size} (at least {_number(-found.upper)} {sure(compared.alpha.harm)})"
+    return f"{better} by {size} so far (between {_number(-found.lower)} worse and {_number(found.upper)} better)"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value + 0.0:.3g}"
+
+
+def _counts(seen: Units) -> UnitCounts:
+    return UnitCounts(
+        units=seen.units, matured=seen.matured, total=seen.total, squares=seen.squares, crossed=seen.crossed
+    )
+
+
+def _sample(counts: UnitCounts, sign: float = 1.0) -> Sample:
+    return Sample(counts.matured, sign * counts.total, counts.squares)
+
+
+def _mismatch(test: ABTest, counts: TestCounts) -> bool:
+    """Whether units do not come to the versions as the weight says; with one weight the counts are all there is."""
+    arrived = Block(test.weight / 100, Arm(counts.control.units, 0), Arm(counts.treatment.units, 0))
+    return SampleRatio.start().observe(arrived).log_e >= MISMATCH
