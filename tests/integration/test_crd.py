@@ -194,7 +194,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "prefix without gateway": (changed(traffic={"pathPrefix": "/penguins"}), PLAIN),
     "shadow without gateway": (plain(strategy={"shadow": {}}), "a shadow needs a gateway, which copies requests: name"),
     "abTest without gateway": (
-        plain(strategy={"abTest": {"variants": []}}),
+        plain(strategy={"abTest": {"primary": {"metric": "conversion"}}}),
         "an A/B test needs a gateway, which assigns users: name one in traffic.gateway.name",
     ),
     "mirror step without gateway": (
