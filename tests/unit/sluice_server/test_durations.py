@@ -128,6 +128,7 @@ def test_the_worker_hands_on_when_a_request_became_readable(monkeypatch: pytest.
         initialized = since is not None
         data_ready = False
         readable_since: float | None = None
+        server = ("127.0.0.1", 8080)
 
     connection: Any = Connection()
     monkeypatch.setattr(ThreadWorker, "enqueue_req", lambda *_: None)
