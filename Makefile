@@ -60,12 +60,15 @@ demo: venv  ## See the main job: a good version promoted, a failing one rolled b
 
 TEST_CLUSTER ?= $(if $(filter kind current,$(CLUSTER)),$(CLUSTER),sluice-test)
 PYTEST := $(RUN)/pytest
+# The simulation shares nothing and waits for nothing: it takes all cores.
+SIMULATION := $(PYTEST) -n $(shell nproc) tests/simulation
 # Faults of a node's own processes can be made only where the node is this machine.
 ELSEWHERE := $(filter kind current,$(TEST_CLUSTER))
 
 .PHONY: test-unit
 test-unit: venv  ## Unit tests, properties and the simulation: no cluster
-	$(PYTEST) -m "not integration" tests/unit tests/simulation
+	$(SIMULATION)
+	$(PYTEST) -m "not integration" tests/unit
 
 .PHONY: test-e2e
 test-e2e: venv  ## Only the tests on the real cluster
@@ -73,8 +76,9 @@ test-e2e: venv  ## Only the tests on the real cluster
 
 .PHONY: test
 test: lint typecheck  ## Everything, on a cluster of its own
+	$(SIMULATION)
 	@python3 -m hack.clusters up --name $(TEST_CLUSTER)
-	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) $(if $(ELSEWHERE),-m "not embedded") tests/unit tests/simulation tests/integration tests/e2e
+	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) $(if $(ELSEWHERE),-m "not embedded") tests/unit tests/integration tests/e2e
 
 .PHONY: schedules
 schedules: venv  ## Run 10,000 random schedules of faults in simulation (about an hour on 2 cores)
