@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from sluice.api.ab_test import LONGEST_WINDOW
 from sluice.core import observation
 from sluice.core.observation import Silent, Units
 from sluice.sources import experiments
@@ -100,6 +101,14 @@ async def test_what_model_servers_tell_comes_to_the_operator_as_numbers(world: W
     world.clock.now += 601
     blue, green = Units(1, 1, 1.0, 1.0), Units(2, 2, 0.5, 0.25, crossed=1)
     assert await ask(collector) == observation.TestResults({"blue": blue, "green": green})
+
+
+def test_the_longest_window_that_a_spec_may_have_can_be_asked_for(world: World) -> None:
+    window = int(LONGEST_WINDOW.removesuffix("h")) * 3600
+    asked = {"metric": "conversion", "aggregate": "sum", "window": window}
+    client = world.client()
+    assert client.get(f"/v1/experiments/{NAME}", query_string=asked).status_code == 200
+    assert client.get(f"/v1/experiments/{NAME}", query_string=asked | {"window": window + 1}).status_code == 400
 
 
 def test_the_longest_that_a_model_server_tells_is_taken(world: World) -> None:
