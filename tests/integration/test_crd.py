@@ -270,6 +270,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         ab_test(minDuration="1m", maxDuration="10m"),
         "nobody counts before primary.window has passed: raise maxDuration above it",
     ),
+    "test with a window that the collector does not keep": (
+        ab_test(primary={"metric": "m", "window": "1081h"}, maxDuration="2000h"),
+        "the collector keeps nothing for longer: shorten primary.window to 1080h (45 days)",
+    ),
     "test with an odd winner": (ab_test(onWinner="Maybe"), "Unsupported value"),
     "preview nowhere": (blue_green(preview={}), PREVIEW),
     "preview on no hosts": (blue_green(preview={"hostnames": []}), PREVIEW),

@@ -107,7 +107,7 @@ async def test_who_has_no_ready_pod_has_no_place_in_the_route_and_no_users(simul
     world = await live(simulation, USERS_STICK)
     await simulation.live(Chapter(push("2", behaviour=Behaviour.NEVER_READY), passed(world.time + 20), "it starts"))
     (route,) = world.store.of_kind("HTTPRoute")
-    assert users.experiment_of(route), "its requests are told apart already"
+    assert not users.experiment_of(route), "users of one version alone are not counted"
     assert gateway_api.read(route).parked == frozenset()
     await simulation.live(Chapter(nothing, rejected("2"), "2 is given up"))
     assert world.unserved == 0

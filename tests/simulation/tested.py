@@ -97,12 +97,12 @@ STORIES: Mapping[str, Story] = {
         Chapter(wish("promote", "2"), both(serves("2"), answered_wish), "2 serves"),
     ),
     "tested without a winner": (
-        Chapter(ab_test(maxDuration="15s"), serves("1"), "nothing happens yet"),
+        Chapter(ab_test(maxDuration="40s"), serves("1"), "nothing happens yet"),
         Chapter(nobody_converts, weight("2", 50), "half of the users have it"),
         Chapter(nothing, both(because("2", "NoWinner"), ended("NoWinner"), serves("1"), is_fine), "1 stays"),
     ),
     "tested again": (
-        Chapter(ab_test(maxDuration="15s"), serves("1"), "nothing happens yet"),
+        Chapter(ab_test(maxDuration="40s"), serves("1"), "nothing happens yet"),
         Chapter(nobody_converts, because("2", "NoWinner"), "1 stays"),
         Chapter(wish("retry", "2"), both(rollouts(3), answered_wish), "it is tested again"),
         Chapter(nothing, both(because("2", "NoWinner"), ended("NoWinner")), "1 stays"),

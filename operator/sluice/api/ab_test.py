@@ -9,6 +9,8 @@ from pydantic import Field
 
 from sluice.api.base import DURATION_PATTERN, ApiModel, Duration, cel, matching, validations
 
+LONGEST_WINDOW = "1080h"  # for longer the collector is not to be asked
+
 
 class Direction(StrEnum):
     """Which way is better."""
@@ -96,6 +98,10 @@ class ABTest(ApiModel):
             cel(
                 _shorter("primary.window", "maxDuration"),
                 "nobody counts before primary.window has passed: raise maxDuration above it",
+            ),
+            cel(
+                f"!({_is_duration('primary.window')}) || duration(self.primary.window) <= duration('{LONGEST_WINDOW}')",
+                f"the collector keeps nothing for longer: shorten primary.window to {LONGEST_WINDOW} (45 days)",
             ),
         )
     }

@@ -14,7 +14,7 @@ def worse_proven(situation: Situation) -> Outcome | None:
     rollout, judgement = situation.rollout, situation.judgement
     if rollout is None or judgement is None or judgement.test is None or not judgement.test.worse:
         return None
-    if hindrance(situation.spec, situation.seen):
+    if hindrance(situation.spec, situation.seen, situation.evidence.test):
         return None
     return rolled_back(situation, rollout, "ProvenWorse", statement(judgement.test))
 
@@ -27,7 +27,7 @@ def test_over(situation: Situation) -> Outcome | None:
     over = situation.step_age - stage.test.max_duration
     if over <= seconds(0):
         return None
-    compared, silent = judgement.test, hindrance(situation.spec, situation.seen)
+    compared, silent = judgement.test, hindrance(situation.spec, situation.seen, situation.evidence.test)
     if compared and compared.better and not silent:
         silent = words.unreachable(situation)  # only what guards the test is missing
     if silent and over <= seconds(situation.spec.progress_deadline_seconds):

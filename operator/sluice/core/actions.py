@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sluice.api.status import ModelDeploymentStatus, Rollout
 from sluice.core import words
 from sluice.core.gates import anew, at_gates
-from sluice.core.moves import advance, once_more, pardoned, reject, with_rejected
+from sluice.core.moves import advance, give_up, once_more, pardoned, reject, with_rejected
 from sluice.core.situation import Situation
 
 # New facts, what to say, and whether the wish was granted.
@@ -33,6 +33,11 @@ def _abort(situation: Situation, rollout: Rollout) -> Answer:
 
 
 def _begin_step_again(situation: Situation, rollout: Rollout) -> Answer:
+    judgement = situation.judgement
+    if judgement and judgement.test and not judgement.test.credible:
+        # What it has counted stays as it is: only other users, with a record of their own, can show more.
+        facts = give_up(situation.status, situation.now)
+        return facts, f"{words.version(rollout.revision)} begins another test", True
     again = once_more(situation, anew(rollout) if at_gates(situation) else rollout)
     return _with(situation, again), f"{words.version(rollout.revision)}: the step begins again", True
 

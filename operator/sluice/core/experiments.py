@@ -36,9 +36,14 @@ class Comparison:
         return min(self.counts.control.matured, self.counts.treatment.matured) >= self.test.min_units
 
     @property
+    def credible(self) -> bool:
+        """Whether the units may be believed, however many there are."""
+        return not self.mismatch and not self.counts.incomplete
+
+    @property
     def conclusive(self) -> bool:
-        """Whether the units may be believed."""
-        return self.enough and not self.mismatch and not self.counts.incomplete
+        """Whether something may be concluded from the units."""
+        return self.enough and self.credible
 
     @property
     def better(self) -> bool:
@@ -52,13 +57,19 @@ class Comparison:
 
 
 def with_results(evidence: Evidence, seen: Observation, control: str, treatment: str) -> Evidence:
-    """Return the evidence with what the collector knows now: all since the test began."""
-    found = seen.test
+    """Return the evidence with what the collector knows now: all since the test began.
+
+    Units never get fewer, unless it has lost its memory. Those who come afterwards would be another sample, and a
+    second chance for luck; so what was incomplete once stays so.
+    """
+    found, before = seen.test, evidence.test or TestCounts()
     if not isinstance(found, TestResults):
         return evidence
     arms = (_counts(found.versions.get(revision, Units())) for revision in (control, treatment))
-    counts = TestCounts(control=next(arms), treatment=next(arms), incomplete=found.incomplete)
-    return evidence.model_copy(update={"test": counts})
+    counts = TestCounts(control=next(arms), treatment=next(arms))
+    fewer = counts.control.units < before.control.units or counts.treatment.units < before.treatment.units
+    incomplete = found.incomplete or before.incomplete or fewer
+    return evidence.model_copy(update={"test": counts.model_copy(update={"incomplete": incomplete})})
 
 
 def compare(spec: ModelDeploymentSpec, test: ABTest, counts: TestCounts | None) -> Comparison:
@@ -75,14 +86,17 @@ def compare(spec: ModelDeploymentSpec, test: ABTest, counts: TestCounts | None) 
     return Comparison(test, alpha, of_units(spec), known, found, mismatch=_mismatch(test, known))
 
 
-def hindrance(spec: ModelDeploymentSpec, seen: Observation) -> str | None:
-    """Say why nothing can be known of a test at the moment, if so."""
+def hindrance(spec: ModelDeploymentSpec, seen: Observation, counts: TestCounts | None) -> str | None:
+    """Say why nothing can be known of a test at the moment, if so; `counts` are what is known."""
     if counts_users(spec) and seen.sticky_problem:
         return f"users can't be kept at their version ({seen.sticky_problem}); the test waits for it"
     if isinstance(seen.test, Silent):
         return f"{seen.test.why}; the test waits for it"
-    if seen.test and seen.test.incomplete:
-        return "the collector had to forget some of the test, so that nothing can be concluded from it"
+    if counts and counts.incomplete:
+        return (
+            "the collector had to forget some of the test, or has lost it, so that nothing can be concluded from it; "
+            "a retry begins another one"
+        )
     return None
 
 

@@ -159,15 +159,15 @@ def _waiting_for_pairs(situation: Situation, judgement: Judgement, mirror: Mirro
 def _waiting_for_winner(situation: Situation, judgement: Judgement, compared: Comparison) -> str:
     test, counted, units = compared.test, compared.counts, compared.units
     came = f"{counted.treatment.units:,} and {counted.control.units:,} {units}"
-    if compared.mismatch:
-        return (
-            f"{units} do not come to the versions as the weight of {test.weight} % says (sample-ratio mismatch), so "
-            f"nothing is concluded from them; candidate and stable have {came}{_left(situation)}"
-        )
     if not counted.treatment.units or not counted.control.units:
         return (
             f"no data: candidate and stable have {came}, as far as the collector knows; they are told of by pods that "
             f"were started while it was installed, and come through the gateway{_left(situation)}"
+        )
+    if compared.mismatch:
+        return (
+            f"{units} do not come to the versions as the weight of {test.weight} % says (sample-ratio mismatch), so "
+            f"nothing is concluded from them; candidate and stable have {came}{_left(situation)}"
         )
     if not compared.enough:
         return (

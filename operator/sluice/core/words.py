@@ -117,7 +117,7 @@ def unreachable(situation: Situation) -> str | None:
     stage, pairs = situation.stage, situation.seen.pairs
     if stage and stage.mirror:
         return f"{pairs.why}; the evidence waits for it" if isinstance(pairs, Silent) else None
-    if stage and stage.test and (why := hindrance(situation.spec, situation.seen)):
+    if stage and stage.test and (why := hindrance(situation.spec, situation.seen, situation.evidence.test)):
         return why
     # After a switch stable has no traffic, and is compared with nothing.
     matter = (situation.candidate,) if stage and stage.verify else situation.seen.revisions.values()

@@ -93,7 +93,7 @@ async def observe(
     autoscalers, budgets = await read_companions(api, namespace, mine, spec, deployments)
     objects |= {(AUTOSCALERS.kind, found["metadata"]["name"]): found for found in autoscalers}
     objects |= {(BUDGETS.kind, found["metadata"]["name"]): found for found in budgets}
-    policies, sticky_problem = await read_policies(api, namespace, mine, spec.traffic, routes.get(name))
+    policies, sticky_problem = await read_policies(api, namespace, name, spec.traffic, routes.get(name))
     objects |= {(POLICIES.kind, found["metadata"]["name"]): found for found in policies}
     if spec.by_pods and ("Service", name) not in objects and (other := await api.get(SERVICES, namespace, name)):
         objects["Service", name] = other  # somebody else's, or without its labels
@@ -128,7 +128,7 @@ async def read_companions(
 
 
 async def read_policies(
-    api: KubeApi, namespace: str, labels: str, traffic: Traffic | None, route: Manifest | None
+    api: KubeApi, namespace: str, name: str, traffic: Traffic | None, route: Manifest | None
 ) -> tuple[list[Manifest], str | None]:
     """Return the policies that make users stick to a version, and what is wrong with them in a sentence.
 
@@ -139,7 +139,9 @@ async def read_policies(
     if sticky is None and not gateway_api.names_users(route):
         return [], None
     try:
-        found = await api.list(POLICIES, namespace, labels)
+        found = await api.list(POLICIES, namespace, f"{LABEL_MODEL_DEPLOYMENT}={name}")
+        if sticky and not found and (other := await api.get(POLICIES, namespace, name)):
+            found = [other]  # somebody else's, or without its labels
     except (NotFoundError, ForbiddenError) as error:
         problem = policy.MISSING if isinstance(error, NotFoundError) else policy.FORBIDDEN
         return [], problem if sticky else None

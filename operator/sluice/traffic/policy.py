@@ -12,6 +12,7 @@ from typing import Any
 
 from sluice.api.traffic import Sticky
 from sluice.resources.naming import Manifest, metadata, owned_labels
+from sluice.traffic.plain_service import is_foreign
 
 GROUP = "gateway.envoyproxy.io"
 API_VERSION = f"{GROUP}/v1alpha1"
@@ -66,6 +67,12 @@ def trouble(live: Mapping[str, Any] | None, gateway: str) -> str | None:
         live: the policy, None when there is none.
         gateway: the name of the Gateway that the route attaches to.
     """
+    if live is not None and is_foreign(live):
+        meta = live["metadata"]
+        return (
+            f"users do not stick to a version: there is a BackendTrafficPolicy {meta.get('namespace', '')}/"
+            f"{meta['name']} that Sluice has not made, and that it needs the name of: give that one another name"
+        )
     for condition in _conditions(live, gateway):
         if _refuses(condition):
             return (
@@ -85,7 +92,7 @@ def _is(condition: Mapping[str, Any], kind: str, status: str) -> bool:
 
 def _conditions(live: Mapping[str, Any] | None, gateway: str) -> Iterator[Mapping[str, Any]]:
     """Yield what our gateway says about the policy's present generation."""
-    if live is None:
+    if live is None or is_foreign(live):
         return
     generation = live["metadata"].get("generation")
     for ancestor in live.get("status", {}).get("ancestors") or ():

@@ -110,6 +110,35 @@ async def test_it_looks_again_until_the_route_is_as_it_is_to_be(bench: Bench) ->
     assert (waits[-1] or 0) > 1
 
 
+async def test_somebody_elses_of_the_same_name_is_left_alone_and_said(bench: Bench) -> None:
+    before = {"loadBalancer": {"type": "LeastRequest"}}
+    foreign = {
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "BackendTrafficPolicy",
+        "metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": before,
+    }  # fmt: skip
+    bench.world.store.apply(foreign)
+    bench.world.edit(traffic=STICKY)
+    await bench.until(lambda world: degraded(world) == ("True", "UsersNotSticky"))
+    assert "that Sluice has not made" in bench.world.status["message"]
+    bench.world.edit(traffic={"sticky": None})
+    await bench.look()
+    await bench.look()
+    found = policy_of(bench.world)
+    assert found
+    assert found["spec"] == before
+    assert not found["metadata"].get("ownerReferences")
+
+
+async def test_one_without_its_labels_is_still_ours(bench: Bench) -> None:
+    found = copy(await sticky(bench))
+    found["metadata"]["labels"] = {}
+    bench.world.store.write(found)
+    await bench.look()
+    again = policy_of(bench.world)
+    assert again
+    assert again["metadata"]["labels"]["sluice.dev/model-deployment"] == NAME
+
+
 async def test_another_header_changes_the_one_policy(bench: Bench) -> None:
     first = await sticky(bench)
     bench.world.edit(traffic={"sticky": {"header": None, "cookie": "session"}})

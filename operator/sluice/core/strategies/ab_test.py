@@ -68,6 +68,7 @@ class ABTestStrategy(SteppedStrategy):
         rollout = rollout_of(situation)
         stage = self.stage(situation.spec, rollout)
         begins = stage is not None and stage.gates is None and rollout.weight == 0
-        if begins and self.lacks(situation) is None and (why := hindrance(situation.spec, situation.seen)):
+        why = hindrance(situation.spec, situation.seen, situation.evidence.test)
+        if begins and why and self.lacks(situation) is None:
             return Outcome(situation.status, "AwaitingTest", why, Verdict.ERROR, requeue_after=READY_SECONDS)
         return super().next(situation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -74,6 +75,8 @@ RULES = [
     ("it does not begin unmeasured", replace(at(1, age=1), test=AWAY), "AwaitingTest", ["can't be reached (refused)"]),
     ("nobody comes", safe(LIVE), "Analyzing", ["no data: candidate and stable have 0 and 0 requests", "8h left"]),
     ("nobody comes to one", safe(results(LIVE, converted(1, 9), Units())), "Analyzing", ["no data"]),
+    ("stable's pods tell nothing", safe(results(LIVE, converted(90, 900), Units())), "Analyzing",
+     ["no data", "pods that were started while it was installed"]),
     ("too few count", safe(results(LIVE, converted(90, 199, units=900), converted(1, 900))), "Analyzing",
      ["too few requests yet: of candidate and stable 199 and 900 count of at least 200", "900 and 900 requests came"]),
     ("it is not sure yet", even(LIVE), "Analyzing",
@@ -271,6 +274,37 @@ def test_what_was_incomplete_is_so_until_something_else_is_heard(moment: Moment)
     assert isinstance(found, observation.TestResults)
     unheard = replace(replace(moment, test=replace(found, incomplete=True)).next(), test=None)
     assert unheard.outcome.reason == "Analyzing"
+
+
+@pytest.mark.parametrize("after", [won, lost])
+def test_a_collector_that_has_lost_its_memory_gets_no_second_chance(after: Callable[[Moment], Moment]) -> None:
+    before = safe(results(LIVE, converted(600, 6000), converted(600, 6000)))
+    again = after(before.next())
+    assert again.outcome.reason == "Analyzing"
+    assert "has lost it" in again.outcome.message
+    more = results(again.next().later(60), converted(1900, 9000), converted(900, 9000))
+    assert "has lost it" in more.outcome.message
+    assert after(more.next().later(11 * HOUR)).outcome.reason == "Inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("seen", "said", "goes_on"),
+    [
+        (safe(results(LIVE, converted(200, 2000), converted(200, 2000), incomplete=True)), "another test", False),
+        (safe(results(LIVE, converted(200, 2000), converted(300, 3000))), "another test", False),
+        (even(LIVE), "the step begins again", True),
+        (replace(even(LIVE), test=AWAY), "the step begins again", True),
+    ],
+)
+def test_a_retry_counts_anew_what_could_never_be_believed(seen: Moment, said: str, goes_on: bool) -> None:
+    moment = replace(seen, wish=observation.Wish("retry", name("2")))
+    facts = moment.outcome.facts
+    assert facts.last_action
+    assert said in facts.last_action.outcome
+    assert bool(facts.rollout) is goes_on
+    begun = replace(moment, wish=None).next() if goes_on else replace(moment.next(), wish=None).next().next()
+    assert begun.status.rollout
+    assert (begun.status.record == seen.status.record) is goes_on
 
 
 def test_each_bound_has_its_own_alpha() -> None:
