@@ -54,6 +54,7 @@ class Bench:
         warm_seconds: int = 5,
         replicas: int = 2,
         traffic: Mapping[str, Any] | None = None,
+        analysis: Mapping[str, Any] | None = None,
     ) -> None:
         """Put version 1 live with this strategy, from nothing; `traffic` is what that has beside gateway and path."""
         shell = self.stack.shell
@@ -70,6 +71,7 @@ class Bench:
             },
             "strategy": strategy,
             "scaleDownDelaySeconds": warm_seconds,
+            **({"analysis": analysis} if analysis else {}),
         }
         meta = {"name": NAME, "namespace": NAMESPACE}
         manifest = {"apiVersion": "sluice.dev/v1alpha1", "kind": "ModelDeployment", "metadata": meta, "spec": spec}

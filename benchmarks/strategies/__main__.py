@@ -69,7 +69,13 @@ def measure(cluster: str, wanted: Sequence[str], *, feedback: bool) -> list[str]
 def measured(bench: Bench, name: str, *, feedback: bool) -> dict[str, Any]:
     """Measure one strategy, from nothing."""
     subject = SUBJECTS[name]
-    bench.install(subject.strategy, warm_seconds=WARM_SECONDS, replicas=REPLICAS, traffic=subject.traffic)
+    bench.install(
+        subject.strategy,
+        warm_seconds=WARM_SECONDS,
+        replicas=REPLICAS,
+        traffic=subject.traffic,
+        analysis=subject.analysis,
+    )
     with bench.load(RATE, headers_of) as load:
         time.sleep(5)
         return Trial(bench, name, load, feedback).run()

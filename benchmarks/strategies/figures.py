@@ -11,8 +11,9 @@ from itertools import pairwise
 from hack.load import Answer
 
 USERS = 200
-# So long a new weight may take from the operator's decision until every request follows it.
-TAKEN_UP_SECONDS = 2.0
+# So long a new weight may take from the operator's decision until every request follows it: a version comes into the
+# route with next to no traffic, and gets its share two seconds after the gateway has taken that.
+TAKEN_UP_SECONDS = 6.0
 
 
 @dataclass(frozen=True)

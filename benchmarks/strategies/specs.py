@@ -19,6 +19,7 @@ class Subject:
     Attributes:
         strategy: the `strategy` part of the spec.
         traffic: what the `traffic` part has because of it.
+        analysis: the `analysis` part, where the default can't be proven with the users that there are.
         least: the smallest of both that does what is measured; everything else has a default.
         components: what has to be installed beside the operator.
     """
@@ -26,12 +27,13 @@ class Subject:
     strategy: Fields
     least: Fields
     traffic: Fields = field(default_factory=dict)
+    analysis: Fields = field(default_factory=dict)
     components: tuple[str, ...] = ()
 
     @property
     def written(self) -> int:
         """Return how many fields are written in this measurement."""
-        return sum(len(list(leaves(part))) for part in (self.strategy, self.traffic) if part)
+        return sum(len(list(leaves(part))) for part in (self.strategy, self.traffic, self.analysis) if part)
 
     @property
     def required(self) -> int:
@@ -65,6 +67,8 @@ SUBJECTS: Mapping[str, Subject] = {
         }},
         {"strategy": {"abTest": {"primary": {"metric": METRIC}}}, "traffic": {"sticky": {"header": USER_HEADER}}},
         traffic={"sticky": {"header": USER_HEADER}},
+        # A hundred users without a failure prove no smaller margin.
+        analysis={"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.08}}]},
         components=("collector",),
     ),
 }  # fmt: skip
