@@ -259,7 +259,7 @@ def by_pods(world: World) -> bool:
 
 def counts_users(world: World) -> bool:
     spec = (world.md or {}).get("spec", {})
-    return "abTest" in spec.get("strategy", {}) and "sticky" in spec.get("traffic", {})
+    return bool({"abTest", "canary"} & spec.get("strategy", {}).keys()) and "sticky" in spec.get("traffic", {})
 
 
 def weights(world: World) -> dict[str, int]:

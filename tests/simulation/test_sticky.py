@@ -19,8 +19,9 @@ from sluice.traffic import gateway_api
 from tests.simulation import users
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, Story, installed
-from tests.simulation.stories import edit, push, rejected, serves, weight, wish
+from tests.simulation.stories import both, edit, push, rejected, serves, weight, wish
 from tests.simulation.test_crashes import live_through
+from tests.simulation.tested import rollouts
 from tests.simulation.world import World
 
 MOST = 50
@@ -107,7 +108,7 @@ async def test_who_has_no_ready_pod_has_no_place_in_the_route_and_no_users(simul
     world = await live(simulation, USERS_STICK)
     await simulation.live(Chapter(push("2", behaviour=Behaviour.NEVER_READY), passed(world.time + 20), "it starts"))
     (route,) = world.store.of_kind("HTTPRoute")
-    assert users.experiment_of(route), "its requests are told apart already"
+    assert not users.experiment_of(route), "nobody is counted yet"
     assert gateway_api.read(route).parked == frozenset()
     await simulation.live(Chapter(nothing, rejected("2"), "2 is given up"))
     assert world.unserved == 0
@@ -235,7 +236,8 @@ STORIES: dict[str, Story] = {
     "no more users": (
         Chapter(begin(STEPWISE, 0), sticks, "users stick"),
         Chapter(push("2"), weight("2", MOST), "2 has its users"),
-        Chapter(edit(traffic={"sticky": None}), lambda world: not world.sticks, "each request by itself"),
+        Chapter(edit(traffic={"sticky": None}), both(lambda world: not world.sticks, rollouts(3)), "each by itself"),
+        Chapter(nothing, weight("2", MOST), "2 has them again"),
         Chapter(wish("abort", "2"), rejected("2"), "2 is aborted"),
     ),
     "one test after another": (

@@ -38,7 +38,7 @@ def waiting_for_evidence(situation: Situation) -> str:
 
 
 def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judgement) -> str:
-    evidence = situation.evidence
+    evidence, units = situation.evidence, of_units(situation.spec)
     if nothing := _nothing_to_compare(evidence, rollout.weight, way_in(situation)):
         return nothing
     if judgement.mismatch:
@@ -51,10 +51,10 @@ def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judge
         progress += f"; {missing}"
     if judgement.requests < judgement.min_requests:
         return (
-            f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} candidate requests "
-            f"at {rollout.weight} %; {progress}; {counts(evidence.at_weight)}"
+            f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} candidate {units} "
+            f"at {rollout.weight} %; {progress}; {counts(evidence.at_weight, units)}"
         )
-    return f"analyzing at {rollout.weight} %: {progress}; {counts(evidence.total)}"
+    return f"analyzing at {rollout.weight} %: {progress}; {counts(evidence.total, units)}"
 
 
 def harm(situation: Situation, judgement: Judgement) -> str:
