@@ -222,7 +222,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "traffic.sticky is for strategy.abTest and strategy.canary: the other strategies never share users out",
     ),
     "sticky users without gateway": (
-        plain(traffic={"sticky": {"header": "x-user-id"}}),
+        changed(traffic={"sticky": {"header": "x-user-id"}}),
         "traffic.sticky needs a gateway, which knows users by it: name one in traffic.gateway.name",
     ),
     "sticky by nothing": (changed(traffic__sticky={}), STICKY),
@@ -434,6 +434,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "blueGreen without gateway": plain(strategy={"blueGreen": {"pause": {}, "verify": {}, "previewReplicas": 1}}),
     "recreate without gateway": plain(strategy={"recreate": {}}),
     "gates without gateway": plain(gates={"signature": {}}),
+    "sticky users of a canary": changed(traffic__sticky={"header": "x-user-id"}),
+    "sticky users of a canary by a cookie": changed(traffic__sticky={"cookie": "session"}),
     "gateway elsewhere": changed(traffic__gateway__namespace="infra"),
     "hosts": changed(traffic__hostnames=["models.example.org", "*.example.org", "localhost"]),
     "prefix /": changed(traffic__pathPrefix="/"),

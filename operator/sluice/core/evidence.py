@@ -114,7 +114,7 @@ def fold(
     evidence = _count(evidence, stable_arm, canary_arm, now)
     if highest == 1:
         return evidence  # where all requests may have gone to one arm there is nothing to compare with
-    if rollout.window is not None and rollout.weight not in windows(spec):
+    if rollout.window is not None and rollout.weight not in windows(spec)[rollout.window - 1 : rollout.window]:
         return evidence  # who is back at stable for want of pods is counted there a second time
     block = Block(weight=highest, weight_before=lowest, stable=stable_arm, canary=canary_arm)
     durations = between(before, after, stable_counters, canary_counters, fresh)

@@ -15,12 +15,13 @@ import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
 
-from sluice.traffic.slots import LEAVING, WHOLE
+from sluice.traffic.slots import LEAVING, PERCENT, WHOLE
 
 CELLS = 4
 CELL = WHOLE // CELLS
 PERCENT_OF_CELL = CELL // 100
 LEAST = LEAVING  # a piece without users keeps its place, so that its cluster stays known (see `slots.py`)
+HELD = 100  # of a revision with users elsewhere, which is not parked; has room for who is parked behind the pieces
 
 
 class Arm(StrEnum):
@@ -69,10 +70,11 @@ def growing(seed: str, share: int) -> tuple[Piece, ...]:
     if not 0 <= share < 100:
         raise ValueError(f"a canary shares users out at 0 to 99 %, not at {share} %")
     drawn = int.from_bytes(hashlib.sha256(f"{seed}\ngrowing".encode()).digest()[:8], "big")
-    begin = 2 * LEAST + drawn % (WHOLE - 4 * LEAST + 1)
-    now = max(2 * LEAST, share * (WHOLE // 100))
-    from_begin = min(now - LEAST, WHOLE - LEAST - begin)
-    around = now - from_begin
+    begin = 2 * HELD + drawn % (WHOLE - 4 * HELD + 1)
+    around = from_begin = LEAST
+    if share:
+        from_begin = min(share * PERCENT - HELD, WHOLE - HELD - begin)
+        around = share * PERCENT - from_begin
     return (
         (Arm.TREATMENT, around),
         (Arm.CONTROL, begin - around),

@@ -1,7 +1,7 @@
 """The same users at each weight: what is multiplied over weights deceives, what is averaged does not.
 
-Two identical versions and one population, of which some fail whoever answers them. A user's side at a weight follows from
-his position, so one who was on the candidate's side is so at the next weight too, and fails there again.
+Two identical versions and one population, of which some fail whoever answers them. A user's side at a weight follows
+from his position, so one who was on the candidate's side is so at the next weight too, and fails there again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import random
 from sluice.analysis import Arm, Block, ErrorEvidence, Margin, threshold
 from sluice.core.metrics import over_windows
 
-WEIGHTS = (10, 15, 20, 25, 30, 40)
-USERS, FAIL, BLOCK = 1000, 0.2, 100
-MARGIN = Margin(ratio=1.05, absolute=0.001)
-TIMES, ALPHA = 150, 0.05
+WEIGHTS = tuple(range(20, 40))
+USERS, FAIL = 150, 0.2
+MARGIN = Margin(ratio=1.01, absolute=0.001)
+TIMES, ALPHA = 100, 0.05
 
 
 def population(rng: random.Random) -> list[tuple[float, bool]]:
@@ -22,30 +22,26 @@ def population(rng: random.Random) -> list[tuple[float, bool]]:
     return [(rng.random(), rng.random() < FAIL) for _ in range(USERS)]
 
 
-def blocks(users: list[tuple[float, bool]], weight: int, rng: random.Random) -> list[Block]:
-    """All of them come once, in any order."""
-    coming = rng.sample(users, len(users))
-    found = []
-    for first in range(0, USERS, BLOCK):
-        arms: dict[bool, list[bool]] = {True: [], False: []}
-        for position, fails in coming[first : first + BLOCK]:
-            arms[position < weight / 100].append(fails)
-        stable, canary = (Arm(len(arms[side]), sum(arms[side])) for side in (False, True))
-        found.append(Block(weight=weight / 100, weight_before=weight / 100, stable=stable, canary=canary))
-    return found
+def block(users: list[tuple[float, bool]], weight: int) -> Block:
+    """All of them come once."""
+    arms: dict[bool, list[bool]] = {True: [], False: []}
+    for position, fails in users:
+        arms[position < weight / 100].append(fails)
+    stable, canary = (Arm(len(arms[side]), sum(arms[side])) for side in (False, True))
+    return Block(weight=weight / 100, weight_before=weight / 100, stable=stable, canary=canary)
 
 
 def harmful(rng: random.Random) -> tuple[bool, bool]:
     """Whether harm is ever said to be proven: with all weights multiplied, and with their average."""
     users, enough = population(rng), threshold(ALPHA)
-    multiplied, closed, deceived, wrong = ErrorEvidence.start(MARGIN), (), False, False
+    multiplied, deceived, wrong = ErrorEvidence.start(MARGIN), False, False
+    closed: tuple[float, ...] = ()
     for weight in WEIGHTS:
-        own = ErrorEvidence.start(MARGIN)
-        for block in blocks(users, weight, rng):
-            multiplied, own = multiplied.observe(block), own.observe(block)
-            deceived |= multiplied.harm >= enough
-            wrong |= over_windows((*closed, own.harm), len(WEIGHTS)) >= enough
-        closed = (*closed, own.harm)
+        came = block(users, weight)
+        multiplied = multiplied.observe(came)
+        closed = (*closed, ErrorEvidence.start(MARGIN).observe(came).harm)
+        deceived |= multiplied.harm >= enough
+        wrong |= over_windows(closed, len(WEIGHTS)) >= enough
     return deceived, wrong
 
 
@@ -53,5 +49,5 @@ def test_multiplied_weights_deceive_and_their_average_does_not() -> None:
     rng = random.Random(20)
     results = [harmful(rng) for _ in range(TIMES)]
     deceived, wrong = (sum(one) / TIMES for one in zip(*results, strict=True))
-    assert deceived > ALPHA
+    assert deceived > 2 * ALPHA
     assert wrong <= ALPHA

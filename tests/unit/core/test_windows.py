@@ -132,13 +132,14 @@ def test_proportions_of_users_say_nothing() -> None:
     assert judged(requests).mismatch
 
 
-def test_users_who_are_back_at_stable_for_want_of_pods_are_no_evidence() -> None:
-    first = looked(counting(AT_20, {"1": (400, 0), "2": (100, 0)}))
-    less = looked(counting(weighted(first, 10, 2), {"1": (500, 50), "2": (100, 0)}))
-    assert rollout(less).window == 1
+@pytest.mark.parametrize("lowered", [10, 20])
+def test_users_who_are_back_at_stable_for_want_of_pods_are_no_evidence(lowered: int) -> None:
+    first = looked(counting(at(4, 50), {"1": (400, 0), "2": (100, 0)}))
+    less = looked(counting(weighted(first, lowered, 4), {"1": (500, 50), "2": (100, 0)}))
+    assert rollout(less).window == 2
     assert evidence(less).metrics == evidence(first).metrics
     assert evidence(less).total.stable_requests == 500, "they are told all the same"
-    back = looked(counting(weighted(less, 20, 2), {"1": (600, 50), "2": (120, 0)}))
+    back = looked(counting(weighted(less, 50, 4), {"1": (600, 50), "2": (120, 0)}))
     assert evidence(back).metrics != evidence(less).metrics
 
 

@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.assignment import CELL, CELLS, LEAST, Arm, growing, pieces
+from sluice.traffic.assignment import CELL, CELLS, HELD, LEAST, Arm, growing, pieces
 from sluice.traffic.slots import WHOLE
 
 seeds = st.text(max_size=20)
@@ -118,8 +118,8 @@ def test_a_canarys_pieces_are_the_whole_range_in_the_same_places_and_none_is_emp
     cut = growing(seed, share)
     assert [arm for arm, _ in cut] == [Arm.TREATMENT, Arm.CONTROL, Arm.TREATMENT, Arm.CONTROL]
     assert sum(size for _, size in cut) == WHOLE
-    assert min(size for _, size in cut) >= LEAST
-    assert measure(grown(seed, share)) == max(2 * LEAST, WHOLE * share // 100)
+    assert min(size for _, size in cut) >= (HELD if share else LEAST)
+    assert measure(grown(seed, share)) == (WHOLE * share // 100 or 2 * LEAST)
 
 
 @given(seeds)
@@ -140,7 +140,7 @@ def test_each_user_is_among_the_first_of_as_many_canaries_as_the_share_says(shar
 
 def test_whose_canary_it_is_never_changes() -> None:
     """A new operator has to find the users where the old one has put them."""
-    assert [size for _, size in growing("models/penguins-0a1b2c", 10)] == [2, 337_181, 99_998, 562_819]
+    assert [size for _, size in growing("models/penguins-0a1b2c", 10)] == [100, 250_065, 99_900, 649_935]
 
 
 @pytest.mark.parametrize("share", [-1, 100])
