@@ -14,7 +14,7 @@ from tests.simulation.pods import Life
 from tests.simulation.world import NAME, NAMESPACE, TargetedBy, World, mirrored, split_of, targeted_by
 
 # People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
-BEGINS = ("RolloutStarted", "ScaledToZero")
+BEGINS = ("RolloutStarted", "ScaledToZero", "PausedByUser")
 MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
 
 
