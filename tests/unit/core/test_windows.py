@@ -81,13 +81,21 @@ def test_each_weight_has_a_window_of_its_own() -> None:
 
 
 def test_a_new_weight_begins_at_one_and_what_was_proven_of_harm_stays() -> None:
-    first = looked(counting(AT_20, {"1": (400, 8), "2": (100, 5)}))
+    first = looked(counting(AT_20, {"1": (400, 0), "2": (100, 4)}))
     second = weighted(first, 50, 4)
-    seen = evidence(looked(counting(second, {"1": (400, 8), "2": (100, 5)})))
+    seen = evidence(looked(counting(second, {"1": (400, 0), "2": (100, 4)})))
     assert (evidence(first).window, seen.window) == (1, 2)
     assert all(len(one.closed) == 1 for one in seen.metrics)
-    assert judged(second).safe == 0, "safety is proven at each weight by its own users"
+    assert judged(first).harm > 0.2
     assert judged(second).harm == pytest.approx(judged(first).harm), "a window without users is worth 1, as before"
+
+
+def test_safety_is_proven_at_each_weight_by_its_own_users() -> None:
+    first = looked(counting(AT_20, {"1": (4000, 0), "2": (1000, 0)}))
+    second = weighted(first, 50, 2)
+    assert judged(first).safe > 1
+    assert judged(second).safe == 0
+    assert judged(counting(second, {"1": (5000, 0), "2": (2000, 0)})).safe > 1
 
 
 def test_a_controller_that_died_before_it_wrote_the_weight_has_closed_nothing() -> None:
