@@ -57,7 +57,8 @@ def test_a_good_version_is_promoted_and_nobody_goes_back(subject: Subject, users
     assert back == {}
     messages = [message for reason, message in subject.events() if reason == "StepCompleted"]
     assert any("users" in message for message in messages)
-    (record,) = (one for one in subject.get("rolloutrecords") if one["status"]["decisions"][0]["inputs"]["stableReady"])
+    records = subject.get("rolloutrecords")
+    (record,) = (one for one in records if one["spec"]["candidate"]["modelVersion"] == str(BETTER))
     assert record["spec"]["unit"] == f"users by header {HEADER}"
 
 

@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from tests.simulation.simulation import Chapter, Simulation, Story, installed
-from tests.simulation.stories import both, edit, nothing, push, rejected, says, serves, weight, wish
+from tests.simulation.stories import (
+    both,
+    early_adopters,
+    edit,
+    nothing,
+    push,
+    rejected,
+    says,
+    serves,
+    targeted,
+    weight,
+    wish,
+)
 from tests.simulation.test_crashes import live_through
 from tests.simulation.test_sticky import STICKY, journeys, live, sticks
 from tests.simulation.tested import because, ended, rollouts
@@ -72,6 +84,34 @@ async def test_other_users_are_first_in_the_next_rollout(simulation: Simulation)
     assert all(0.02 < len(group) / USERS < 0.15 for group in groups)
     assert len(set.union(*groups)) > 1.5 * max(map(len, groups)), "by chance two groups may have much in common"
     assert not set.intersection(*groups)
+
+
+async def test_mirror_steps_come_before_the_first_user(simulation: Simulation) -> None:
+    mirror = {"mirror": {"percent": 100, "minPairs": 30, "maxErrorRate": 0.05}}
+    world = await live(
+        simulation,
+        Chapter(begin(USERS, (mirror, *STEPS)), sticks, "users stick"),
+        Chapter(push("2"), weight("2", 10), "it has answered copies as it should"),
+        Chapter(nothing, serves("2"), "2 serves"),
+    )
+    assert all(len(met) <= 2 for met in journeys(world))
+    assert world.unserved == 0
+
+
+async def test_early_adopters_have_it_beside_those_who_are_drawn(simulation: Simulation) -> None:
+    def both_kinds(world: World) -> None:
+        world.users = USERS
+        world.edit(traffic=STICKY, analysis=LOOSE)
+        early_adopters(*STEPS)(world)
+
+    world = await live(
+        simulation,
+        Chapter(both_kinds, sticks, "users stick"),
+        Chapter(push("2"), both(targeted("2"), weight("2", 50)), "early adopters and half of the others have it"),
+        Chapter(nothing, serves("2"), "2 serves"),
+    )
+    assert all(len(met) <= 2 for met in journeys(world))
+    assert world.unserved == 0
 
 
 STORIES: dict[str, Story] = {

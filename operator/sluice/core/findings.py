@@ -54,7 +54,9 @@ def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judge
             f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} candidate {units} "
             f"at {rollout.weight} %; {progress}; {counts(evidence.at_weight, units)}"
         )
-    return f"analyzing at {rollout.weight} %: {progress}; {counts(evidence.total, units)}"
+    # Users of one weight come again at the next.
+    shown = evidence.total if evidence.window is None else evidence.at_weight
+    return f"analyzing at {rollout.weight} %: {progress}; {counts(shown, units)}"
 
 
 def harm(situation: Situation, judgement: Judgement) -> str:
@@ -263,7 +265,8 @@ def proven(situation: Situation) -> str:
         return f"answers compared: {pairs(situation.evidence.pairs)}"
     if situation.judgement and situation.judgement.test:
         return f"the candidate has won; {statement(situation.judgement.test)}"
-    return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight)}"
+    units = of_units(situation.spec)
+    return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight, units)}"
 
 
 def limited(situation: Situation) -> str:

@@ -14,6 +14,7 @@ from sluice.core.metrics import over_windows
 from sluice.core.moves import with_weight
 from sluice.core.observation import Counters, Scrape
 from sluice.core.plan import Experiment
+from sluice.core.strategies.registry import STRATEGIES
 
 from tests.unit.core.moments import ANALYZING, NOW, SERVING, STEPS, Moment, name
 from tests.unit.core.test_evidence import knowing, looked, rollout
@@ -149,6 +150,17 @@ def test_users_who_are_back_at_stable_for_want_of_pods_are_no_evidence(lowered: 
     assert evidence(less).total.stable_requests == 500, "they are told all the same"
     back = looked(counting(weighted(less, 50, 4), {"1": (600, 50), "2": (120, 0)}))
     assert evidence(back).metrics != evidence(less).metrics
+
+
+def test_what_is_proven_is_proven_by_users() -> None:
+    proven = counting(AT_20, {"1": (4000, 0), "2": (1000, 0)})
+    assert "safe at 20 %: candidate 0 failed of 1000 users, stable 0 of 4000" in proven.outcome.message
+    paused = counting(at(1, 20), {"1": (4000, 0), "2": (1000, 1)}).edited(
+        strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}}
+    )
+    steps = STRATEGIES["canary"].begun(paused.spec, 1)
+    waits = paused.status.model_copy(update={"rollout": rollout(paused).model_copy(update={"steps": steps})})
+    assert "candidate 1 failed of 1000 users" in replace(paused, status=waits).outcome.message
 
 
 def test_too_few_users_are_said_to_be_users() -> None:
