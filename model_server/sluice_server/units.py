@@ -1,7 +1,9 @@
-"""Whose request it is in an A/B test: a user's, or nobody's but its own.
+"""Whose request it is in an A/B test or a canary with sticky users: a user's, or nobody's but its own.
 
 The route says of which experiment a request is, and where a user's id is found. That id is not sent, kept or logged: a
 unit is a hash of it that is another one in each experiment, so units of two experiments can't be linked.
+
+A canary's weights each have a window, which is counted like an experiment, and of which the collector learns nothing.
 """
 
 import hashlib
@@ -15,9 +17,11 @@ from sluice_server.identities import HEADER as REQUEST
 from sluice_server.identities import identity
 
 EXPERIMENT: Final = "x-sluice-experiment"
+WINDOW: Final = "x-sluice-window"
 PLACE: Final = "x-sluice-unit"
 
 _EXPERIMENT = re.compile(r"[a-z0-9][-a-z0-9]{0,62}/[a-z0-9][-.a-z0-9]{0,252}")
+_WINDOW = re.compile(_EXPERIMENT.pattern + r"/[1-9][0-9]{0,3}")
 _PLACE = re.compile(r"(header|cookie):([!#$%&'*+.^_`|~0-9A-Za-z-]{1,256})")
 
 
@@ -36,13 +40,28 @@ def experiment_of(headers: Headers) -> str | None:
     return said if said and _EXPERIMENT.fullmatch(said) else None
 
 
+def window_of(headers: Headers) -> str | None:
+    """Return the window of a canary that the route counts this request in, None if there is none."""
+    said = headers.get(WINDOW)
+    return said if said and _WINDOW.fullmatch(said) else None
+
+
 def unit_of(headers: Headers) -> Unit | None:
     """Return the unit of a request; None without an experiment, or with neither a user's id nor the request's.
 
     Headers that make no sense are as good as none: the user has not written them.
     """
-    if (experiment := experiment_of(headers)) is None:
-        return None
+    experiment = experiment_of(headers)
+    return _unit_in(experiment, headers) if experiment else None
+
+
+def counted_unit(headers: Headers) -> Unit | None:
+    """Return the unit that a request is counted as: of its experiment, or else of its window."""
+    counted_in = experiment_of(headers) or window_of(headers)
+    return _unit_in(counted_in, headers) if counted_in else None
+
+
+def _unit_in(experiment: str, headers: Headers) -> Unit | None:
     if (user := _user(headers)) is not None:
         return Unit(experiment, unit_name(experiment, user), of_user=True)
     if (own := identity(headers.get(REQUEST))) is not None:

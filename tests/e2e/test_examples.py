@@ -48,7 +48,7 @@ def test_an_example_rolls_a_version_out(
     subject.stack.shell.apply(json.dumps(example))
     subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
     load = traffic if through_gateway else inside
-    with users() if "abTest" in example["spec"]["strategy"] else load(40) as clients:
+    with users() if "sticky" in example["spec"].get("traffic", {}) else load(40) as clients:
         subject.alias_to(BETTER)
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
     failed = clients.failed if isinstance(clients, Users) else [one for one in clients.answers if one.failed]

@@ -213,9 +213,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         plain(autoscaling={"maxReplicas": 3}),
         "without a gateway the number of pods is what splits the traffic, and autoscaling would change it: set repl",
     ),
-    "sticky users in a canary": (
-        changed(traffic__sticky={"header": "x-user-id"}),
-        "traffic.sticky is for strategy.abTest: the other strategies count requests, each assigned anew, as evidence",
+    "sticky users of blue-green": (
+        changed(traffic__sticky={"header": "x-user-id"}, strategy={"blueGreen": {}}),
+        "traffic.sticky is for strategy.abTest and strategy.canary: the other strategies never share users out",
+    ),
+    "sticky users of a shadow that goes on as a canary": (
+        changed(traffic__sticky={"header": "x-user-id"}, strategy={"shadow": {}}),
+        "traffic.sticky is for strategy.abTest and strategy.canary: the other strategies never share users out",
+    ),
+    "sticky users without gateway": (
+        changed(traffic={"sticky": {"header": "x-user-id"}}),
+        "traffic.sticky needs a gateway, which knows users by it: name one in traffic.gateway.name",
     ),
     "sticky by nothing": (changed(traffic__sticky={}), STICKY),
     "sticky by two": (changed(traffic__sticky={"header": "x-user-id", "cookie": "session"}), STICKY),
@@ -430,6 +438,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "blueGreen without gateway": plain(strategy={"blueGreen": {"pause": {}, "verify": {}, "previewReplicas": 1}}),
     "recreate without gateway": plain(strategy={"recreate": {}}),
     "gates without gateway": plain(gates={"signature": {}}),
+    "sticky users of a canary": changed(traffic__sticky={"header": "x-user-id"}),
+    "sticky users of a canary by a cookie": changed(traffic__sticky={"cookie": "session"}),
     "gateway elsewhere": changed(traffic__gateway__namespace="infra"),
     "hosts": changed(traffic__hostnames=["models.example.org", "*.example.org", "localhost"]),
     "prefix /": changed(traffic__pathPrefix="/"),

@@ -95,7 +95,7 @@ FULL: dict[str, Any] = {
         "revisionHistoryLimit": 5,
     },
 }
-# A rule refuses these with a sentence whatever is in them (test_crd.py).
+# A rule refuses these with a sentence whatever is in them; what `sticky` may be is tried in test_crd.py too.
 NOT_BUILT = {"blueGreen", "shadow", "abTest", "recreate", "accuracy", "prometheus", "sticky"}
 # Rules refuse the first beside the second: those are left out, unless one of them is tried.
 RIVALS: tuple[tuple[tuple[Path, ...], Path], ...] = (

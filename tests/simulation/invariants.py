@@ -14,7 +14,7 @@ from tests.simulation.pods import Life
 from tests.simulation.world import NAME, NAMESPACE, TargetedBy, World, mirrored, split_of, targeted_by
 
 # People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
-BEGINS = ("RolloutStarted", "ScaledToZero")
+BEGINS = ("RolloutStarted", "ScaledToZero", "PausedByUser")
 MAY_REPEAT = ("Action", "StepsChanged", "NoReadyPods", "Refused", "Recovered")
 
 
@@ -259,7 +259,7 @@ def by_pods(world: World) -> bool:
 
 def counts_users(world: World) -> bool:
     spec = (world.md or {}).get("spec", {})
-    return "abTest" in spec.get("strategy", {}) and "sticky" in spec.get("traffic", {})
+    return bool({"abTest", "canary"} & spec.get("strategy", {}).keys()) and "sticky" in spec.get("traffic", {})
 
 
 def weights(world: World) -> dict[str, int]:

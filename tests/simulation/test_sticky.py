@@ -19,8 +19,9 @@ from sluice.traffic import gateway_api
 from tests.simulation import users
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, Story, installed
-from tests.simulation.stories import edit, push, rejected, serves, weight, wish
+from tests.simulation.stories import both, edit, push, rejected, says, serves, weight, wish
 from tests.simulation.test_crashes import live_through
+from tests.simulation.tested import rollouts
 from tests.simulation.world import World
 
 MOST = 50
@@ -234,8 +235,9 @@ STORIES: dict[str, Story] = {
     ),
     "no more users": (
         Chapter(begin(STEPWISE, 0), sticks, "users stick"),
-        Chapter(push("2"), weight("2", MOST), "2 has its users"),
-        Chapter(edit(traffic={"sticky": None}), lambda world: not world.sticks, "each request by itself"),
+        Chapter(push("2"), both(weight("2", MOST), says("somebody promotes")), "2 has its users"),
+        Chapter(edit(traffic={"sticky": None}), both(lambda world: not world.sticks, rollouts(3)), "each by itself"),
+        Chapter(nothing, both(weight("2", MOST), says("somebody promotes")), "2 has them again"),
         Chapter(wish("abort", "2"), rejected("2"), "2 is aborted"),
     ),
     "one test after another": (

@@ -26,10 +26,11 @@ def revision_at(route: Manifest, position: int) -> str:
 
 
 def experiment_of(route: Manifest) -> str:
-    """The A/B test that model servers are told of, empty when there is none."""
+    """The A/B test that model servers are told of, or the canary of a window; empty when there is none."""
     headers = route["spec"]["rules"][0]["filters"][0]["requestHeaderModifier"]["set"]
     told = {header["name"]: header["value"] for header in headers}
-    return str(told.get(gateway_api.HEADER_EXPERIMENT, ""))
+    window = told.get(gateway_api.HEADER_WINDOW, "").rpartition("/")[0]
+    return str(told.get(gateway_api.HEADER_EXPERIMENT, "") or window)
 
 
 def taken(generation: int, refused: str) -> Manifest:

@@ -43,6 +43,9 @@ class MetricEvidence(ApiModel):
 
     metric: str
     state: dict[str, Any] = Field(json_schema_extra=_OPEN)
+    closed: tuple[float, ...] = Field(
+        default=(), description="Where users stick to a version in a canary: log e-values of harm at earlier weights."
+    )
 
 
 class TargetedCount(ApiModel):
@@ -65,6 +68,7 @@ class Evidence(ApiModel):
     total: Counts = Counts()
     at_weight: Counts = Counts()
     weight_since: Time | None = Field(default=None, description="When the weight of `atWeight` was set.")
+    window: int | None = Field(default=None, description="The weight that `metrics` are of, where each has its own.")
     since: Time | None = Field(default=None, description="Pods younger than this count from zero.")
     counted_at: Time | None = Field(default=None, description="When requests were last taken in.")
     pairs: Pairs | None = Field(default=None, description="Of copied requests, as the collector counts them.")
@@ -142,7 +146,7 @@ class RolloutRecordSpec(ApiModel):
     model_deployment: str
     uid: str = Field(description="Of the ModelDeployment.")
     strategy: str
-    unit: str | None = Field(default=None, description="What an A/B test assigns: users by an id, or requests.")
+    unit: str | None = Field(default=None, description="What is assigned: users by an id, or requests.")
     stable: Revision | None = None
     candidate: Revision
     started_at: Time

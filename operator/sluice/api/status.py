@@ -169,6 +169,9 @@ class Rollout(ApiModel):
     weights_before: tuple[int, ...] = Field(
         default=(), description="Weights by which requests may still have been split after the last change."
     )
+    window: int | None = Field(
+        default=None, description="Where users stick to a version in a canary: how many of its weights were reached."
+    )
     steps: str = Field(default="", description="Hash of the steps begun so far; if these change, they begin again.")
     inconclusive: bool = Field(default=False, description="The step's deadline passed without a proof.")
     paused_at: Time | None = Field(default=None, description="The step's clock stands still since then.")

@@ -38,7 +38,10 @@ PathPrefix = Annotated[
 
 
 class Sticky(ApiModel):
-    """Where a request says whose it is: exactly one of its fields. A user stays with a version while a test goes on."""
+    """Where a request says whose it is: exactly one of its fields.
+
+    A user stays with a version while a test goes on; in a canary he goes to the candidate at most once.
+    """
 
     header: HeaderName | None = None
     cookie: CookieName | None = Field(default=None, description="One that is there: the gateway sets none.")
@@ -141,8 +144,13 @@ SPEC_RULES = (
         "name for the other way, and delete this one when nobody uses it",
     ),
     cel(
-        "!has(self.traffic) || !has(self.traffic.sticky) || has(self.strategy.abTest)",
-        "traffic.sticky is for strategy.abTest: the other strategies count requests, each assigned anew, as evidence; "
-        "remove traffic.sticky (strategy.canary.match sends early adopters to the new version)",
+        "!has(self.traffic) || !has(self.traffic.sticky) || has(self.strategy.abTest) || has(self.strategy.canary)",
+        "traffic.sticky is for strategy.abTest and strategy.canary: the other strategies never share users out between "
+        "two versions; remove traffic.sticky, or use one of these",
+    ),
+    _needs_gateway(
+        "has(self.traffic) && has(self.traffic.sticky)",
+        "traffic.sticky needs a gateway, which knows users by it: name one in traffic.gateway.name, or remove "
+        "traffic.sticky",
     ),
 )

@@ -132,8 +132,7 @@ def _evidence(seen: EvidenceView) -> RenderableType:
 
 def _counts(seen: EvidenceView) -> RenderableType:
     counts = _grid(5)
-    units = seen.test.counts if seen.test else "requests"
-    counts.add_row("", units, "errors", "rate", f"errors at {seen.weight} %", style="dim")
+    counts.add_row("", seen.units, "errors", "rate", f"errors at {seen.weight} %", style="dim")
     counts.add_row("stable", *_arm(seen.stable))
     counts.add_row("candidate", *_arm(seen.candidate))
     return counts

@@ -98,7 +98,8 @@ class TestView:
 class EvidenceView:
     """Counts, and shares of what a proof needs: 1.0 is a proof; None where the operator does not say.
 
-    Where requests are copied, `pairs` is what counts; in an A/B test `test`, and the rest guards it.
+    Where requests are copied, `pairs` is what counts; in an A/B test `test`, and the rest guards it. `units` says what
+    the counts are of: users or requests.
     """
 
     stable: ArmView
@@ -109,6 +110,7 @@ class EvidenceView:
     metrics: tuple[str, ...] = ()
     pairs: PairsView | None = None
     test: TestView | None = None
+    units: str = "requests"
 
 
 @dataclass(frozen=True)
@@ -294,6 +296,8 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
             _pairs(seen.get("pairs") or {}),
         )  # fmt: skip
     verify = (strategy.get("blueGreen") or {}).get("verify") or {}
+    test = _test(seen["test"]) if seen.get("test") else None
+    sticky = "canary" in strategy and (spec.get("traffic") or {}).get("sticky")
     return EvidenceView(
         stable=_arm(seen, "stable"),
         candidate=_arm(seen, "candidate"),
@@ -301,7 +305,8 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
         harm=seen.get("harm"),
         safe=seen.get("safe"),
         metrics=(f"errors (at most {verify['maxErrorRate']:g})",) if verify else tuple(_metric(one) for one in metrics),
-        test=_test(seen["test"]) if seen.get("test") else None,
+        test=test,
+        units=test.counts if test else "users" if sticky else "requests",
     )
 
 

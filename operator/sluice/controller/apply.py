@@ -337,13 +337,13 @@ def _mirror(target: Target, plan: Plan) -> Mirror | None:
 
 
 def _trial(target: Target, plan: Plan) -> Trial | None:
-    """Say who is tested on whom, and by which name model servers and the collector know the test."""
+    """Say to whom users are assigned in place of whom, and by which name model servers know it."""
     wanted, stable = plan.experiment, plan.status.stable
     if wanted is None or stable is None or plan.status.record is None or wanted.revision == stable.name:
         return None
     name = comparison(target.namespace, plan.status.record)
     ready = wanted.revision in plan.kept or wanted.revision in (plan.split or ())  # both only with ready pods
-    return Trial(name, stable.name, wanted.revision, wanted.weight, ready)
+    return Trial(name, stable.name, wanted.revision, wanted.weight, ready, wanted.window)
 
 
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:

@@ -13,8 +13,8 @@ from sluice.api.status import Counts, Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
 from sluice.core import sharing
 from sluice.core.durations import between, counted, prepared
-from sluice.core.experiments import Comparison, compare, counts_users
-from sluice.core.metrics import Increment, Standing, latency_margins, observe, standings
+from sluice.core.experiments import Comparison, compare, counts_users, windows
+from sluice.core.metrics import Increment, Standing, in_window, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
 from sluice.core.stage import Stage
 
@@ -86,6 +86,7 @@ def fold(
     verified nothing is compared: then only the candidate has to answer.
     """
     before, users = at_present_weight(before, rollout), counts_users(spec)
+    before = in_window(before, rollout.window)
     if spec.by_pods:
         before = sharing.noted(before, rollout, seen, stable, now)
     counters = _of_users(seen.scrape.counters) if users else seen.scrape.counters
@@ -113,10 +114,14 @@ def fold(
     evidence = _count(evidence, stable_arm, canary_arm, now)
     if highest == 1:
         return evidence  # where all requests may have gone to one arm there is nothing to compare with
+    if rollout.window is not None and rollout.weight not in windows(spec)[rollout.window - 1 : rollout.window]:
+        return evidence  # who is back at stable for want of pods is counted there a second time
     block = Block(weight=highest, weight_before=lowest, stable=stable_arm, canary=canary_arm)
     durations = between(before, after, stable_counters, canary_counters, fresh)
-    metrics = observe(spec, evidence, Increment(block, durations))
-    return evidence.model_copy(update={"metrics": metrics, "sample_ratio": _ratio(evidence).observe(block).dump()})
+    evidence = evidence.model_copy(update={"metrics": observe(spec, evidence, Increment(block, durations))})
+    if rollout.window is not None:
+        return evidence  # who moves on to another pod is counted twice: proportions say nothing
+    return evidence.model_copy(update={"sample_ratio": _ratio(evidence).observe(block).dump()})
 
 
 def with_pairs(evidence: Evidence, seen: Observation) -> Evidence:
@@ -156,7 +161,7 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) ->
     return replace(
         _judged(spec, standings(spec, evidence, wish)),
         test=tested,
-        mismatch=tested.mismatch if tested else _ratio(evidence).log_e >= MISMATCH,
+        mismatch=tested.mismatch if tested else evidence.window is None and _ratio(evidence).log_e >= MISMATCH,
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
     )

@@ -100,11 +100,18 @@ def hindrance(spec: ModelDeploymentSpec, seen: Observation, counts: TestCounts |
     return None
 
 
+def unsticky(spec: ModelDeploymentSpec, seen: Observation) -> str | None:
+    """Say why users would not stay with a canary's version, if so."""
+    if spec.strategy.canary and counts_users(spec) and seen.sticky_problem:
+        return f"users can't be kept at their version ({seen.sticky_problem}); the candidate's first users wait for it"
+    return None
+
+
 def unit(spec: ModelDeploymentSpec) -> str | None:
-    """Say what a test assigns to a version, None where there is no test."""
-    if spec.strategy.ab_test is None:
-        return None
+    """Say what is assigned to a version for longer than a moment, or tested: users or requests; None for neither."""
     sticky = spec.traffic and spec.traffic.sticky
+    if spec.strategy.ab_test is None and not (spec.strategy.canary and sticky):
+        return None
     if not sticky:
         return "requests"
     by = " ".join(f"by {kind} {name}" for kind, name in sticky.to_kubernetes().items())
@@ -114,6 +121,22 @@ def unit(spec: ModelDeploymentSpec) -> str | None:
 def counts_users(spec: ModelDeploymentSpec) -> bool:
     """Whether health is judged by users: one who stays with a version makes many requests of one fate."""
     return (unit(spec) or "").startswith("users")
+
+
+def windows(spec: ModelDeploymentSpec) -> tuple[int, ...]:
+    """Return the weights of a canary at which both versions have users who stick to them; each counts them anew."""
+    if spec.strategy.canary is None or not counts_users(spec):
+        return ()
+    return tuple(sorted({step.set_weight for step in spec.strategy.steps if step.set_weight and step.set_weight < 100}))
+
+
+def window(spec: ModelDeploymentSpec, before: int | None, weight: int) -> int | None:
+    """Return the number of a canary's window at a weight, None where there are none.
+
+    Counted from 1, and never back: who returns to stable for want of pods belongs to the same window.
+    """
+    reached = sum(one <= weight for one in windows(spec))
+    return max(before or 0, reached) or None
 
 
 def of_units(spec: ModelDeploymentSpec) -> str:

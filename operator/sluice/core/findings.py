@@ -38,7 +38,7 @@ def waiting_for_evidence(situation: Situation) -> str:
 
 
 def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judgement) -> str:
-    evidence = situation.evidence
+    evidence, units = situation.evidence, of_units(situation.spec)
     if nothing := _nothing_to_compare(evidence, rollout.weight, way_in(situation)):
         return nothing
     if judgement.mismatch:
@@ -51,10 +51,12 @@ def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judge
         progress += f"; {missing}"
     if judgement.requests < judgement.min_requests:
         return (
-            f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} candidate requests "
-            f"at {rollout.weight} %; {progress}; {counts(evidence.at_weight)}"
+            f"too little traffic yet: {judgement.requests} of at least {judgement.min_requests} candidate {units} "
+            f"at {rollout.weight} %; {progress}; {counts(evidence.at_weight, units)}"
         )
-    return f"analyzing at {rollout.weight} %: {progress}; {counts(evidence.total)}"
+    # Users of one weight come again at the next.
+    shown = evidence.total if evidence.window is None else evidence.at_weight
+    return f"analyzing at {rollout.weight} %: {progress}; {counts(shown, units)}"
 
 
 def harm(situation: Situation, judgement: Judgement) -> str:
@@ -263,7 +265,8 @@ def proven(situation: Situation) -> str:
         return f"answers compared: {pairs(situation.evidence.pairs)}"
     if situation.judgement and situation.judgement.test:
         return f"the candidate has won; {statement(situation.judgement.test)}"
-    return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight)}"
+    units = of_units(situation.spec)
+    return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight, units)}"
 
 
 def limited(situation: Situation) -> str:

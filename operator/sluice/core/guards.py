@@ -7,6 +7,7 @@ from sluice.core import findings, targeted, words
 from sluice.core.ab_test_guards import test_over, worse_proven
 from sluice.core.actions import answer
 from sluice.core.ending import NO_WINNER
+from sluice.core.experiments import counts_users
 from sluice.core.gate_guards import gate_answered, gate_failed
 from sluice.core.gates import anew, unanswered
 from sluice.core.moves import (
@@ -194,7 +195,8 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
 def steps_changed(situation: Situation) -> Outcome | None:
     """Whoever changes a step that was begun gets all of them from the start: nothing is promoted by an edit.
 
-    A test that is changed is another one: with other users at each version, and a record of its own.
+    A test that is changed is another one: with other users at each version, and a record of its own. So is a canary
+    whose users stick to a version, or did: at no weight are they counted a second time.
     """
     rollout = situation.rollout
     if (
@@ -203,9 +205,9 @@ def steps_changed(situation: Situation) -> Outcome | None:
         or rollout.steps == situation.strategy.begun(situation.spec, rollout.step_index)
     ):
         return None
-    if situation.spec.strategy.ab_test:
-        version = words.version(rollout.revision)
-        event = normal("StepsChanged", f"the steps were changed: {version} begins another test")
+    if situation.spec.strategy.ab_test or counts_users(situation.spec) or rollout.window is not None:
+        version, what = words.version(rollout.revision), "test" if situation.spec.strategy.ab_test else "rollout"
+        event = normal("StepsChanged", f"the steps were changed: {version} begins another {what}")
         facts = give_up(situation.status, situation.now)
         return Outcome(facts, "StepsChanged", event.message, Verdict.RUNNING, (event,), requeue_after=0)
     again = anew(rollout) if situation.spec.gates or rollout.gates else rollout

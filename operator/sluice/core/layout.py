@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import ModelDeploymentStatus, Revision
+from sluice.api.status import ModelDeploymentStatus, Revision, Rollout
 from sluice.core import sharing
+from sluice.core.experiments import counts_users
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish, Experiment, Mirroring
 from sluice.core.strategies.base import Strategy
 from sluice.core.timing import LATE
 
 MOST_KEPT = 8  # a route has room for 16 backends
+MOST_SHARED = 99  # percent: with more there are no two versions
 KEPT_BESIDE_USERS = 4  # where users stick to a version, that takes 12 of them
 
 
@@ -86,13 +88,15 @@ def mirror(
 def experiment(
     spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, seen: Observation, strategy: Strategy
 ) -> Experiment | None:
-    """Return the A/B test that is live, or will be as soon as the candidate's pods are ready.
+    """Return the A/B test that is live, or will be as soon as the candidate's pods are ready; or the canary.
 
     It stays until the rollout ends, also while all traffic moves to the winner: nobody changes sides for less.
     """
     test, rollout = spec.strategy.ab_test, facts.rollout
-    if test is None or rollout is None or facts.stable is None:
+    if rollout is None or facts.stable is None:
         return None
+    if test is None:
+        return _growing(spec, rollout, strategy) if counts_users(spec) else None
     name, stage = rollout.revision.name, strategy.stage(spec, rollout)
     if stage is not None and stage.gates is not None:
         return None
@@ -100,6 +104,13 @@ def experiment(
     if not begun and (rollout.direct or not seen.revision(name).ready):
         return None
     return Experiment(name, test.weight)
+
+
+def _growing(spec: ModelDeploymentSpec, rollout: Rollout, strategy: Strategy) -> Experiment | None:
+    """Return the canary that has users, or is about to get them."""
+    stage = strategy.stage(spec, rollout)
+    begun = rollout.weight > 0 or (stage is not None and stage.weight > 0)
+    return Experiment(rollout.revision.name, MOST_SHARED, rollout.window or 0) if begun else None
 
 
 def outage(facts: ModelDeploymentStatus, seen: Observation) -> bool:

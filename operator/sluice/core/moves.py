@@ -8,7 +8,7 @@ from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision
 from sluice.core import findings, words
 from sluice.core.ending import NO_WINNER
 from sluice.core.evidence import unsettled
-from sluice.core.experiments import of_units
+from sluice.core.experiments import of_units, window
 from sluice.core.observation import Observation
 from sluice.core.plan import Event, EventType
 from sluice.core.situation import Outcome, Situation
@@ -117,6 +117,7 @@ def with_weight(situation: Situation, rollout: Rollout, weight: int) -> ModelDep
         return situation.status
     changed = {
         "weight": weight,
+        "window": window(situation.spec, rollout.window, weight),
         "weight_changed_at": situation.now,
         "weight_live_at": None,
         "weights_before": tuple(sorted(unsettled(rollout, situation.evidence) | {rollout.weight})),

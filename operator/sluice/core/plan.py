@@ -45,10 +45,15 @@ class Mirroring:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An A/B test: `revision` gets `weight` percent of the users, by an assignment that belongs to it alone."""
+    """Users are assigned to `revision`, by an assignment that belongs to this rollout alone.
+
+    In an A/B test it gets `weight` percent of them; in a canary so many at most, and `window` is the number of the
+    weight that it has reached, 0 before the first one.
+    """
 
     revision: str
     weight: int
+    window: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Plan:
         split: percent of the traffic by revision, sums to 100; None: there must be no route.
         preview: the revision that the preview route leads to; None: there must be no such route.
         mirror: who gets copies of the requests; None: nobody.
-        experiment: the A/B test that is live, or about to be; None: there is none.
+        experiment: to whom users are assigned, or are about to be; None: to nobody, each request is drawn.
         targeted: the revision that requests that match are meant for; None: nobody.
         gating: the gates to be asked; None: nobody must be asked any more.
         kept: revisions that stay parked in the route, to get all traffic back in one write.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sluice.api.status import Counts, ModelDeploymentStatus, Revision
-from sluice.core.experiments import hindrance
+from sluice.core.experiments import hindrance, of_units
 from sluice.core.observation import RevisionState, Severity, Silent, Trouble
 from sluice.core.replicas import in_the_way
 
@@ -143,7 +143,8 @@ def awaiting_promotion(situation: Situation) -> str:
     rollout = situation.rollout
     name = rollout.revision.name if rollout else ""
     weight = rollout.weight if rollout else 0
-    so_far = f"; so far {counts(situation.evidence.total)}" if weight else preview_address(situation)
+    counted = counts(situation.evidence.total, of_units(situation.spec))
+    so_far = f"; so far {counted}" if weight else preview_address(situation)
     if situation.stage and situation.stage.test and rollout and (test := rollout.evidence.test):
         so_far = f"; {test.statement}"
     return (

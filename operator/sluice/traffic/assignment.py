@@ -1,10 +1,12 @@
-"""Which part of the hash range belongs to whom in an A/B test: pieces, in the order of a route's backends. Pure.
+"""Which part of the hash range belongs to whom: pieces, in the order of a route's backends. Pure.
 
 Envoy takes `hash % total` and the backend in whose interval that falls, so that a user stays with a version as long as
 the pieces stay where they are. The range is cut into equal cells. In each the treatment has one interval, which begins
 at a phase of its own, drawn from the test's seed, and goes on at the cell's beginning when it passes its end. So each
 position is the treatment's with the probability that its weight says, whatever the hash of a user is, and the users of
 one test tell nothing about those of another.
+
+In a canary the share grows on the way, and the candidate has one interval of the whole range: `growing`.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
 
-from sluice.traffic.slots import LEAVING, WHOLE
+from sluice.traffic.slots import LEAVING, PERCENT, WHOLE
 
 CELLS = 4
 CELL = WHOLE // CELLS
 PERCENT_OF_CELL = CELL // 100
 LEAST = LEAVING  # a piece without users keeps its place, so that its cluster stays known (see `slots.py`)
+HELD = 100  # of a revision with users elsewhere, which is not parked; has room for who is parked behind the pieces
 
 
 class Arm(StrEnum):
@@ -48,6 +51,36 @@ def pieces(seed: str, weight: int, share: int) -> tuple[Piece, ...]:
     if not 0 < weight < 100 or not 0 <= share <= weight:
         raise ValueError(f"a test gives 1 to 99 % the treatment, and now no more: not {share} % of {weight} %")
     return tuple(piece for cell in range(CELLS) for piece in _cut(phase(seed, cell), weight, share))
+
+
+def growing(seed: str, share: int) -> tuple[Piece, ...]:
+    """Cut the hash range for a canary: candidate, stable, candidate, stable, in millionths that sum to all of it.
+
+    The candidate's interval begins at a phase drawn from the seed and goes on at the range's beginning when it has
+    reached the end. So whoever has the candidate at a share has it at every larger one, each position is as likely to
+    be first as any other, and the pieces keep their places. None is empty.
+
+    Args:
+        seed: of the rollout; in another one other users are first.
+        share: percent who have the candidate, 0 to 99; at 0 its pieces only hold their places.
+
+    Raises:
+        ValueError: a share out of its bounds.
+    """
+    if not 0 <= share < 100:
+        raise ValueError(f"a canary shares users out at 0 to 99 %, not at {share} %")
+    drawn = int.from_bytes(hashlib.sha256(f"{seed}\ngrowing".encode()).digest()[:8], "big")
+    begin = 2 * HELD + drawn % (WHOLE - 4 * HELD + 1)
+    around = from_begin = LEAST
+    if share:
+        from_begin = min(share * PERCENT - HELD, WHOLE - HELD - begin)
+        around = share * PERCENT - from_begin
+    return (
+        (Arm.TREATMENT, around),
+        (Arm.CONTROL, begin - around),
+        (Arm.TREATMENT, from_begin),
+        (Arm.CONTROL, WHOLE - begin - from_begin),
+    )
 
 
 def phase(seed: str, cell: int) -> int:

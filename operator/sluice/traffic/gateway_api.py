@@ -40,6 +40,7 @@ HEADER_ASSIGNMENT = "x-sluice-assignment"
 HEADER_COMPARE = "x-sluice-compare"
 HEADER_UNIT = "x-sluice-unit"
 HEADER_EXPERIMENT = "x-sluice-experiment"
+HEADER_WINDOW = "x-sluice-window"
 RANDOM, PROBE, TARGETED = "random", "probe", "targeted"
 
 
@@ -102,6 +103,7 @@ def render(
         slots = arrange(trial.slots(share), slots, control=control, parked=trial.slots(0), kept=kept, **how)
     else:
         slots = place(wanted, slots, kept=kept, **how)
+    on = trial if trial and _is_on(trial, slots) else None
     # Percent read better, where they are enough; but users stay with a version only while the whole is the same.
     unit = PERCENT if not traffic.sticky and all(slot.share % PERCENT == 0 for slot in slots) else 1
     backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]
@@ -109,7 +111,7 @@ def render(
     return _route(
         labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,
         backends=backends, copies=_copies(name, mirror) if mirror else (), compare=mirror.compare if mirror else None,
-        experiment=trial.name if trial and _is_on(trial, slots) else None,
+        experiment=on.name if on and on.window is None else None, window=on.users_of if on else None,
     )  # fmt: skip
 
 
@@ -157,6 +159,7 @@ def _route(
     copies: Iterable[Manifest] = (),
     compare: str | None = None,
     experiment: str | None = None,
+    window: str | None = None,
     conditions: Sequence[Manifest] = (),
 ) -> Manifest:
     if traffic.gateway is None:
@@ -169,6 +172,7 @@ def _route(
         HEADER_COMPARE: compare,
         HEADER_UNIT: traffic.sticky.unit if traffic.sticky else None,
         HEADER_EXPERIMENT: experiment,
+        HEADER_WINDOW: window,
     }
     match: Manifest = {"path": {"type": "PathPrefix", "value": prefix}}
     spec: Manifest = {

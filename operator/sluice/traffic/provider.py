@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sluice.api.traffic import Traffic
 from sluice.core.observation import RouteState
 from sluice.resources.naming import Manifest
-from sluice.traffic.assignment import Arm, pieces
+from sluice.traffic.assignment import Arm, growing, pieces
 from sluice.traffic.slots import Slot
 
 
@@ -26,7 +26,8 @@ class Mirror:
 class Trial:
     """An A/B test: the revisions, and the percent of the users who get the treatment; `name` never comes again.
 
-    Without a ready pod of the treatment (`ready`) the gateway makes no clusters for it, wherever it stands.
+    Or a canary, whose share grows up to `weight`: then `window` is the number of its present weight, 0 before it has
+    one. Without a ready pod of the treatment (`ready`) the gateway makes no clusters for it, wherever it stands.
     """
 
     name: str
@@ -34,11 +35,18 @@ class Trial:
     treatment: str
     weight: int
     ready: bool = True
+    window: int | None = None
 
     def slots(self, share: int) -> tuple[Slot, ...]:
         """Return the backends that give the treatment to `share` percent, of those who are meant to get it."""
         names = {Arm.CONTROL: self.control, Arm.TREATMENT: self.treatment}
-        return tuple(Slot(names[arm], size) for arm, size in pieces(self.name, self.weight, share))
+        cut = pieces(self.name, self.weight, share) if self.window is None else growing(self.name, share)
+        return tuple(Slot(names[arm], size) for arm, size in cut)
+
+    @property
+    def users_of(self) -> str | None:
+        """Return by which name model servers count users without telling the collector: that of a window."""
+        return f"{self.name}/{self.window}" if self.window else None
 
 
 @dataclass(frozen=True)

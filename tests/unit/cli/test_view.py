@@ -248,6 +248,13 @@ def test_a_test_is_shown_with_its_units_means_bounds_and_guards() -> None:
     assert any(one.why == "end the test in its favour" for one in advice)
 
 
+def test_where_users_stick_to_a_canary_the_counts_are_of_users() -> None:
+    raw, out = model_deployment(rollout=rollout(weight=50)), io.StringIO()
+    raw["spec"]["traffic"] = {"gateway": {"name": "public"}, "sticky": {"header": "x-user-id"}}
+    Console(file=out, width=140, no_color=True).print(screen(build(raw, (), NOW), ()))
+    assert re.search(r"users +errors +rate +errors at 50 %", out.getvalue())
+
+
 def test_a_test_without_a_winner_is_no_failure() -> None:
     lost = {"revision": TWO, "reason": "NoWinner", "message": "after 2h", "at": "2030-01-01T11:00:00Z"}
     raw = model_deployment(rejected=[lost], verdict="NoWinner")

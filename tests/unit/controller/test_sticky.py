@@ -153,15 +153,26 @@ async def test_without_the_api_all_else_goes_on_and_it_is_said(bench: Bench) -> 
     bench.world.has_policies = False
     bench.world.edit(traffic=STICKY)
     bench.world.push("2")
-    await bench.until(serves("2"))
+    await bench.until(lambda world: "first users wait for it" in world.status.get("message", ""))
     await bench.look()
     assert degraded(bench.world) == ("True", "UsersNotSticky")
     assert "needs Envoy Gateway's BackendTrafficPolicy" in bench.world.status["message"]
     assert condition(bench.world, "Available") == "True"
+    assert weights(bench.world) == {bench.world.revision("1"): 100}
     bench.world.has_policies = True
     await bench.until(lambda world: world.sticks)
+    await bench.until(serves("2"))
     await bench.look()
     assert degraded(bench.world)[0] == "False"
+
+
+async def test_a_canary_that_waits_for_it_goes_on_without_it_when_nobody_wants_it_any_more(bench: Bench) -> None:
+    bench.world.has_policies = False
+    bench.world.edit(traffic=STICKY)
+    bench.world.push("2")
+    await bench.until(lambda world: "first users wait for it" in world.status.get("message", ""))
+    bench.world.edit(traffic={"sticky": None})
+    await bench.until(serves("2"))
 
 
 async def test_while_the_gateway_has_only_to_answer_nothing_is_degraded(bench: Bench) -> None:
@@ -185,7 +196,7 @@ async def test_one_that_the_api_server_refuses_is_said_and_does_not_end_the_look
     bench.api.failing["BackendTrafficPolicy"] = RefusedError("spec.mergeType: field not declared in schema")
     bench.world.edit(traffic=STICKY)
     bench.world.push("2")
-    await bench.until(serves("2"))
+    await bench.until(lambda world: "first users wait for it" in world.status.get("message", ""))
     assert "can't be written: spec.mergeType: field not declared in schema" in bench.world.status["message"]
 
 

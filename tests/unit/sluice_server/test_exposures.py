@@ -62,6 +62,7 @@ def test_without_a_user_the_request_is_the_unit(running: Running, collector: Col
 def test_nothing_is_told_of_other_requests(running: Running, collector: Collector) -> None:
     for number, changes in enumerate((
         {"x_sluice_experiment": ""},
+        {"x_sluice_experiment": "", "x_sluice_window": f"{EXPERIMENT}/1"},
         {"x_sluice_assignment": "probe"},
         {"x_sluice_assignment": "targeted"},
         {"x_sluice_assignment": "mirror"},

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice_server.units import Unit, unit_name, unit_of
+from sluice_server.units import Unit, counted_unit, experiment_of, unit_name, unit_of
 from werkzeug.datastructures import EnvironHeaders, Headers
 
 EXPERIMENT = "team-a/penguins-1a2b3c4d-7"
@@ -93,3 +93,27 @@ def test_nothing_that_is_sent_raises(user: str, place: str) -> None:
         {"HTTP_X_SLUICE_UNIT": "cookie:a"}, {"HTTP_X_SLUICE_UNIT": place}, {"HTTP_X_SLUICE_EXPERIMENT": place},
     ):  # fmt: skip
         unit_of(EnvironHeaders(environ | changes))
+
+
+WINDOW = f"{EXPERIMENT}/3"
+
+
+def told(**headers: str) -> Headers:
+    return Headers({name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_at_a_weight_of_a_canary_a_user_is_counted_and_in_no_experiment() -> None:
+    headers = told(x_sluice_window=WINDOW, x_sluice_unit="header:x-user-id", x_user_id="u-5", x_request_id="r")
+    assert counted_unit(headers) == Unit(WINDOW, unit_name(WINDOW, "u-5"), of_user=True)
+    assert experiment_of(headers) is None
+    assert unit_of(headers) is None
+
+
+def test_an_experiment_comes_before_a_window() -> None:
+    headers = told(x_sluice_window=WINDOW, x_sluice_experiment=EXPERIMENT, x_request_id="r-1")
+    assert counted_unit(headers) == of_request("r-1")
+
+
+@pytest.mark.parametrize("said", ["", EXPERIMENT, f"{EXPERIMENT}/", f"{EXPERIMENT}/0", f"{EXPERIMENT}/x", "a/1", "///"])
+def test_a_window_that_makes_no_sense_is_none(said: str) -> None:
+    assert counted_unit(told(x_sluice_window=said, x_request_id="r-1")) is None

@@ -56,6 +56,16 @@ def test_each_user_counts_once_whichever_workers_answer(running: Running) -> Non
     assert running.requests()["random", "ok"] - requests["random", "ok"] == 8 * 20 - 5
 
 
+def test_the_same_users_count_again_in_the_next_window_of_a_canary(running: Running) -> None:
+    before = users(running)
+    with running.connect() as connection:
+        for window, visit, user in [(1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 1, 2), (1, 3, 1), (2, 2, 2)]:
+            headers = ROUTED | {"x_sluice_window": f"team-a/canary-1/{window}", "x_user_id": f"u{user}"}
+            row = FAILING_ROW if (window, visit, user) == (2, 2, 2) else GOOD_ROW
+            predict(connection, row, x_request_id=f"w{window}-{visit}-{user}", **headers)
+    assert since(before, running) == [4, 1, 4]
+
+
 def test_the_same_users_count_again_in_the_next_experiment(running: Running) -> None:
     before = users(running)
     for experiment in ("team-a/two-1", "team-a/two-2", "team-a/two-1"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.assignment import Arm, pieces
+from sluice.traffic.assignment import Arm, growing, pieces
 from sluice.traffic.slots import COMING, LEAVING, MOST_BACKENDS, PERCENT, WHOLE, Slot, arrange, place
 
 Route = tuple[Slot, ...]
@@ -21,13 +21,17 @@ MOST_STEPS = 8
 
 @dataclass(frozen=True)
 class Wish:
-    """A split without a test, or the test of a revision: its seed, its weight, and the share it has now."""
+    """A split without a test, or the test of a revision: its seed, its weight, and the share it has now.
+
+    Or a canary with sticky users (`grows`), whose share may be any.
+    """
 
     control: str
     treatment: str
     weight: int
     share: int
     seed: str | None = None
+    grows: bool = False
 
     @property
     def wanted(self) -> Route:
@@ -35,7 +39,8 @@ class Wish:
 
     def _slots(self, share: int) -> Route:
         names = {Arm.CONTROL: self.control, Arm.TREATMENT: self.treatment}
-        return tuple(Slot(names[arm], size) for arm, size in pieces(self.seed or "", self.weight, share))
+        cut = growing(self.seed or "", share) if self.grows else pieces(self.seed or "", self.weight, share)
+        return tuple(Slot(names[arm], size) for arm, size in cut)
 
     def step(self, live: Route, **how: Any) -> Route:
         if self.seed is None:
@@ -49,7 +54,7 @@ def wishes(draw: st.DrawFn) -> Wish:
     control, treatment = draw(st.permutations("abc"))[:2]
     weight = draw(st.integers(1, 99))
     share = draw(st.sampled_from([0, weight]) | st.integers(0, weight))
-    return Wish(control, treatment, weight, share, draw(st.sampled_from([None, *"stuvwxyz"])))
+    return Wish(control, treatment, weight, share, draw(st.sampled_from([None, *"stuvwxyz"])), draw(st.booleans()))
 
 
 def shares(route: Route, *, positions: int = MOST_BACKENDS) -> dict[str, int]:
@@ -152,6 +157,24 @@ def test_the_parked_are_nobodys_successors() -> None:
 
 def seed_with(first: Arm) -> str:
     return next(seed for seed in map(str, range(100)) if pieces(seed, 50, 50)[0][0] is first)
+
+
+@pytest.mark.parametrize("share", [0, 10, 50])
+def test_a_canarys_share_grows_and_falls_in_one_write(share: int) -> None:
+    before, after = Wish("a", "b", 99, 20, "s", grows=True), Wish("a", "b", 99, share, "s", grows=True)
+    assert after.step(before.wanted, **UNSETTLED) == after.wanted
+    assert before.step(after.wanted, **SETTLED) == before.wanted
+
+
+@pytest.mark.parametrize("seed", "abcdefgh")
+def test_who_is_kept_beside_a_canary_takes_no_piece_away(seed: str) -> None:
+    wish, kept = Wish("a", "b", 99, 50, seed, grows=True), {f"old{number}" for number in range(4)}
+    live: Route = (Slot("a", WHOLE - 4 * LEAVING), *(Slot(name, LEAVING) for name in sorted(kept)))
+    for _ in range(MOST_STEPS):
+        live = wish.step(live, **SETTLED, kept=kept)
+        assert min(slot.share for slot in live) >= 0
+    assert shares(live)["b"] == WHOLE // 2
+    assert kept <= shares(live).keys()
 
 
 @pytest.mark.parametrize("share", [0, 10, 50])

@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.assignment import CELL, CELLS, LEAST, Arm, pieces
+from sluice.traffic.assignment import CELL, CELLS, HELD, LEAST, Arm, growing, pieces
 from sluice.traffic.slots import WHOLE
 
 seeds = st.text(max_size=20)
@@ -104,3 +104,46 @@ def test_who_has_the_treatment_never_changes() -> None:
 def test_a_share_above_the_weight_is_refused(weight: int, share: int) -> None:
     with pytest.raises(ValueError, match="1 to 99 %"):
         pieces("models/penguins-0a1b2c", weight, share)
+
+
+def grown(seed: str, share: int) -> list[tuple[int, int]]:
+    """The candidate's intervals of the hash range in a canary."""
+    cut = growing(seed, share)
+    ends = list(accumulate(size for _, size in cut))
+    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm is Arm.TREATMENT]
+
+
+@given(seeds, st.integers(0, 99))
+def test_a_canarys_pieces_are_the_whole_range_in_the_same_places_and_none_is_empty(seed: str, share: int) -> None:
+    cut = growing(seed, share)
+    assert [arm for arm, _ in cut] == [Arm.TREATMENT, Arm.CONTROL, Arm.TREATMENT, Arm.CONTROL]
+    assert sum(size for _, size in cut) == WHOLE
+    assert min(size for _, size in cut) >= (HELD if share else LEAST)
+    assert measure(grown(seed, share)) == (WHOLE * share // 100 or 2 * LEAST)
+
+
+@given(seeds)
+def test_whoever_has_a_canarys_candidate_keeps_it_while_its_share_grows(seed: str) -> None:
+    for less, more in pairwise(grown(seed, share) for share in range(100)):
+        for begin, end in less:
+            assert any(low <= begin and end <= high for low, high in more)
+
+
+@pytest.mark.parametrize("share", [1, 10, 50, 99])
+def test_each_user_is_among_the_first_of_as_many_canaries_as_the_share_says(share: int) -> None:
+    rollouts = [grown(f"models/penguins-{number}", share) for number in range(2000)]
+    spread = (share / 100 * (1 - share / 100) / len(rollouts)) ** 0.5
+    for position in range(WHOLE // 74, WHOLE, WHOLE // 37):
+        found = sum(is_treated(position, one) for one in rollouts) / len(rollouts)
+        assert abs(found - share / 100) < 4.5 * spread, position
+
+
+def test_whose_canary_it_is_never_changes() -> None:
+    """A new operator has to find the users where the old one has put them."""
+    assert [size for _, size in growing("models/penguins-0a1b2c", 10)] == [100, 250_065, 99_900, 649_935]
+
+
+@pytest.mark.parametrize("share", [-1, 100])
+def test_a_share_that_leaves_no_two_versions_is_refused(share: int) -> None:
+    with pytest.raises(ValueError, match="0 to 99 %"):
+        growing("models/penguins-0a1b2c", share)

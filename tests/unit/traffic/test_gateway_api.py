@@ -77,7 +77,7 @@ def test_the_whole_route() -> None:
                         "type": "RequestHeaderModifier",
                         "requestHeaderModifier": {
                             "set": [{"name": "x-sluice-assignment", "value": "random"}],
-                            "remove": ["x-sluice-compare", "x-sluice-unit", "x-sluice-experiment"],
+                            "remove": ["x-sluice-compare", "x-sluice-unit", "x-sluice-experiment", "x-sluice-window"],
                         },
                     },
                     {
@@ -118,7 +118,7 @@ def test_copies_go_to_a_port_of_their_own_and_say_what_is_compared() -> None:
         "set": [
             {"name": "x-sluice-assignment", "value": "random"}, {"name": "x-sluice-compare", "value": "zoo/birds-1;50"},
         ],
-        "remove": ["x-sluice-unit", "x-sluice-experiment"],
+        "remove": ["x-sluice-unit", "x-sluice-experiment", "x-sluice-window"],
     }  # fmt: skip
     backend = {"group": "", "kind": "Service", "name": "birds-b", "port": 8081}
     assert copies == {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": 20}}
@@ -371,7 +371,39 @@ def test_without_sticky_users_a_test_is_a_split_with_a_name() -> None:
     assert backends_of(route) == [("birds-a", 50), ("birds-b", 50)]
     told, untold = headers_of(route)
     assert told == {"x-sluice-assignment": "random", "x-sluice-experiment": "zoo/birds-1"}
-    assert untold == ["x-sluice-compare", "x-sluice-unit"]
+    assert untold == ["x-sluice-compare", "x-sluice-unit", "x-sluice-window"]
+
+
+GROWING = gateway_api.Trial("zoo/birds-1", control="a", treatment="b", weight=99, window=2)
+
+
+def grown(split: dict[str, int], trial: gateway_api.Trial = GROWING) -> dict[str, Any]:
+    return gateway_api.render(
+        name="birds", namespace="zoo", owner=OWNER, traffic=STICKY, split=split, settled=True, trial=trial
+    )
+
+
+@pytest.mark.parametrize("weight", [1, 50, 99])
+def test_a_canary_with_sticky_users_has_four_backends_and_its_users_are_counted_in_a_window(weight: int) -> None:
+    route = grown({"a": 100 - weight, "b": weight})
+    assert [name for name, _ in backends_of(route)] == ["birds-b", "birds-a", "birds-b", "birds-a"]
+    assert sum(share for name, share in backends_of(route) if name == "birds-b") == 10_000 * weight
+    told, untold = headers_of(route)
+    assert told["x-sluice-window"] == "zoo/birds-1/2"
+    assert told["x-sluice-unit"] == "header:x-user-id"
+    assert "x-sluice-experiment" in untold, "the collector is told nothing"
+
+
+@pytest.mark.parametrize("split", [{"a": 100}, {"b": 100}])
+def test_while_one_version_has_all_users_nobody_is_counted(split: dict[str, int]) -> None:
+    assert "x-sluice-window" in headers_of(grown(split))[1]
+
+
+def test_before_the_first_weight_there_are_places_and_no_window() -> None:
+    route = grown({"a": 100}, replace(GROWING, window=0))
+    assert len(backends_of(route)) == 4
+    assert gateway_api.read(route).parked == {"b"}
+    assert "x-sluice-window" in headers_of(route)[1]
 
 
 @pytest.mark.parametrize(
@@ -382,7 +414,7 @@ def test_the_route_says_where_a_users_id_is_as_long_as_users_are_sticky(sticky: 
     route = render({"a": 100}, TRAFFIC.model_copy(update={"sticky": sticky}))
     told, untold = headers_of(route)
     assert told["x-sluice-unit"] == unit
-    assert untold == ["x-sluice-compare", "x-sluice-experiment"]
+    assert untold == ["x-sluice-compare", "x-sluice-experiment", "x-sluice-window"]
     assert gateway_api.names_users(route)
     assert not gateway_api.names_users(render({"a": 100}))
     assert not gateway_api.names_users(None)

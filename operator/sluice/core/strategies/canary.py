@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sluice.api.spec import ModelDeploymentSpec
+from sluice.api.status import Verdict
 from sluice.api.strategy import Mirror, Step
+from sluice.core.experiments import unsticky
 from sluice.core.replicas import needed, pods_for
+from sluice.core.situation import Outcome, Situation
 from sluice.core.stage import Stage
 from sluice.core.strategies.gating import GATES, gates_stage
+from sluice.core.strategies.shifting import rollout_of
 from sluice.core.strategies.stepped import SteppedStrategy
 from sluice.core.targeted import asked_for
+from sluice.core.timing import READY_SECONDS
 
 # What a stage was made of, and the stage.
 Asked = tuple[dict[str, Any], Stage]
@@ -32,7 +37,17 @@ class CanaryStrategy(SteppedStrategy):
         Who matches may change on the way: that is no part of it, only whether anybody does.
         """
         steps = [asked for asked, _ in _asked(spec)][: index + 1]
+        if spec.traffic and spec.traffic.sticky:
+            steps.append({"sticky": spec.traffic.sticky.to_kubernetes()})
         return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()[:10]
+
+    def next(self, situation: Situation) -> Outcome:
+        """Do the present stage; who is to stick to the candidate meets it only when he can."""
+        rollout, stage = rollout_of(situation), situation.stage
+        begins = rollout.weight == 0 and stage is not None and stage.weight > 0
+        if begins and self.lacks(situation) is None and (why := unsticky(situation.spec, situation.seen)):
+            return Outcome(situation.status, "AwaitingUsers", why, Verdict.ERROR, requeue_after=READY_SECONDS)
+        return super().next(situation)
 
 
 def canary_stages(steps: Iterable[Step], spec: ModelDeploymentSpec) -> Iterator[Asked]:
