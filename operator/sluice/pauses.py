@@ -1,7 +1,7 @@
 """Keeps the pauses short that Python's garbage collector makes: nothing else runs in them, the election included.
 
 A full collection walks everything that lives: with 10,000 ModelDeployments two seconds, again and again while they
-come, and two such pauses in a row cost the Lease. So whatever has survived one is set aside (`gc.freeze`) and not
+come, and two such pauses in a row can cost the Lease. So whatever has survived one is set aside (`gc.freeze`) and not
 walked again; it is still freed when nobody refers to it. Only what has become a cycle of garbage since stays, until
 from time to time all of it is taken back into account, at the price of one long pause.
 """

@@ -36,11 +36,11 @@ from sluice.kube.api import (
 )
 from sluice.kube.errors import ConflictError, KubeError, NotFoundError, RefusedError
 from sluice.notify.notices import Tell, nobody
-from sluice.resources.naming import ACTOR, WISHES, object_name, preview_name, selector, targeted_name
+from sluice.resources.naming import ACTOR, WISHES, is_foreign, object_name, preview_name, selector, targeted_name
 from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.sources.collector import comparison
-from sluice.traffic import gateway_api, plain_service, policy
+from sluice.traffic import gateway_api, policy
 from sluice.traffic.provider import Mirror, Trial, Wanted
 from sluice.traffic.providers import provider_of
 
@@ -140,7 +140,7 @@ class Applier:
         if not plan.split or traffic is None or traffic.sticky is None:
             return
         found = live.get((POLICIES.kind, target.name))
-        if found and plain_service.is_foreign(found):
+        if found and is_foreign(found):
             return  # who was first keeps it; the look has said so
         wanted = policy.policy(
             name=target.name, namespace=target.namespace, owner=target.owner, sticky=traffic.sticky

@@ -200,7 +200,7 @@ class Observation:
     """All of it, at one moment; `preview` is the route to a candidate without traffic.
 
     `pairs` is what the collector has joined of the rollout, where requests are copied; `test` what it knows of an A/B
-    test. `sticky_problem` says why users can't be kept at their version.
+    test.
     `targeted` is the route of requests that are meant for the candidate; it is parked while it lets none of them in.
 
     `sticky_problem` says why users do not stick to a version although they should, or not yet: `sticky_pending` says

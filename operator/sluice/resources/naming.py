@@ -87,3 +87,10 @@ def owner_reference(*, name: str, uid: str) -> Manifest:
 def metadata(*, name: str, namespace: str, labels: Mapping[str, str], owner: Manifest) -> Manifest:
     """Return the metadata of an owned object."""
     return {"name": name, "namespace": namespace, "labels": dict(labels), "ownerReferences": [dict(owner)]}
+
+
+def is_foreign(live: Mapping[str, Any]) -> bool:
+    """Say whether an object of a ModelDeployment's name is somebody else's, who was first to name it so."""
+    meta = live["metadata"]
+    owners = meta.get("ownerReferences") or ()
+    return not any((owner.get("kind"), owner.get("name")) == (KIND, meta["name"]) for owner in owners)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sluice.api.spec import Server
 from sluice.api.status import Revision
 from sluice.resources.naming import ANNOTATION_DIGEST, ANNOTATION_MODEL, Manifest, labels, selector
+from sluice.resources.service import SHARED_PORT_NAME
 
 HTTP_PORT = 8080
 MIRROR_PORT = 8081
@@ -126,7 +127,7 @@ def _serve(revision: Revision, server: Server, collector_url: str) -> Manifest:
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "mirror", "containerPort": MIRROR_PORT, "protocol": "TCP"},
-            {"name": "shared", "containerPort": SHARED_PORT, "protocol": "TCP"},
+            {"name": SHARED_PORT_NAME, "containerPort": SHARED_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "resources": server.resources.to_kubernetes(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sluice.resources.naming import Manifest, labels, metadata, object_name, selector
 
 PORT, PORT_NAME = 80, "http"
-SHARED_PORT = "shared"  # of the pods, by name: the one for the Service that all versions share
+SHARED_PORT_NAME = "shared"  # of the pods, by name: the one for the Service that all versions share
 MIRROR_PORT = 8081
 
 

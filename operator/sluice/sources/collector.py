@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import quote
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from sluice.api.status import Pairs
 from sluice.core.observation import Silent
+from sluice.sources.asking import ask
 
-MAX_BYTES: Final = 1024 * 1024
 NOT_INSTALLED = Silent(
     "there is no collector, which joins the answers of both versions: install it (collector.enabled)"
 )
@@ -50,18 +49,9 @@ async def counts(
     if not url:
         return NOT_INSTALLED
     address = f"{url.rstrip('/')}/v1/comparisons/{quote(name)}"
-    limit = aiohttp.ClientTimeout(total=timeout)
-    try:
-        async with session.get(address, allow_redirects=False, timeout=limit) as response:
-            if response.status != 200:
-                return Silent(f"the collector answers HTTP {response.status}")
-            found = Counts.model_validate_json(await response.content.read(MAX_BYTES))
-    except TimeoutError:
-        return Silent("the collector does not answer in time")
-    except (aiohttp.ClientError, OSError) as problem:
-        return Silent(f"the collector can't be reached ({problem})")
-    except ValidationError:
-        return Silent("the collector answers something else than counts")
+    found = await ask(session, address, Counts, timeout)
+    if isinstance(found, Silent):
+        return found
     return Pairs(
         joined=found.pairs,
         different=found.disagreements,

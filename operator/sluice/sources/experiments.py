@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import quote
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeFloat, NonNegativeInt
 
 from sluice.core.observation import Silent, TestResults, Units
+from sluice.sources.asking import ask
 
-MAX_BYTES: Final = 1024 * 1024
 NOT_INSTALLED = Silent(
     "there is no collector, which knows what became of the users of both versions: install it (collector.enabled)"
 )
@@ -61,17 +60,8 @@ async def results(  # noqa: PLR0917 - what a question is made of
         return NOT_INSTALLED
     address = f"{url.rstrip('/')}/v1/experiments/{quote(name)}"
     query = {"metric": metric, "aggregate": aggregate, "window": str(window)}
-    limit = aiohttp.ClientTimeout(total=timeout)
-    try:
-        async with session.get(address, params=query, allow_redirects=False, timeout=limit) as response:
-            if response.status != 200:
-                return Silent(f"the collector answers HTTP {response.status}")
-            found = Answer.model_validate_json(await response.content.read(MAX_BYTES))
-    except TimeoutError:
-        return Silent("the collector does not answer in time")
-    except (aiohttp.ClientError, OSError) as problem:
-        return Silent(f"the collector can't be reached ({problem})")
-    except ValidationError:
-        return Silent("the collector answers something else than results")
+    found = await ask(session, address, Answer, timeout, query)
+    if isinstance(found, Silent):
+        return found
     versions = {revision: Units(**dict(version)) for revision, version in found.versions.items()}
     return TestResults(versions, found.incomplete)

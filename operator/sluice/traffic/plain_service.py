@@ -12,10 +12,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-from sluice.api.base import GROUP, KIND
+from sluice.api.base import GROUP
 from sluice.core.observation import RouteState
-from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, Manifest, metadata, owned_labels, selector
-from sluice.resources.service import PORT, PORT_NAME, SHARED_PORT
+from sluice.resources.naming import (
+    LABEL_MODEL_DEPLOYMENT,
+    LABEL_REVISION,
+    Manifest,
+    is_foreign,
+    metadata,
+    owned_labels,
+    selector,
+)
+from sluice.resources.service import PORT, PORT_NAME, SHARED_PORT_NAME
 from sluice.traffic.provider import Wanted
 
 ANNOTATION_SPLIT = f"{GROUP}/split"
@@ -59,20 +67,13 @@ class PlainService:
                 # Said, so that nobody else says otherwise: by both, versions would have other shares than their pods.
                 "sessionAffinity": "None",
                 "internalTrafficPolicy": "Cluster",
-                "ports": [{"name": PORT_NAME, "port": PORT, "targetPort": SHARED_PORT, "protocol": "TCP"}],
+                "ports": [{"name": PORT_NAME, "port": PORT, "targetPort": SHARED_PORT_NAME, "protocol": "TCP"}],
             },
         }
 
     def mark(self, live: Mapping[str, Any]) -> Hashable:
         """Return whom it leads to."""
         return tuple(sorted((live.get("spec", {}).get("selector") or {}).items()))
-
-
-def is_foreign(live: Mapping[str, Any]) -> bool:
-    """Say whether a Service is somebody else's, who was first to name it so."""
-    meta = live["metadata"]
-    owners = meta.get("ownerReferences") or ()
-    return not any((owner.get("kind"), owner.get("name")) == (KIND, meta["name"]) for owner in owners)
 
 
 def read_split(live: Mapping[str, Any]) -> dict[str, int]:

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sluice.api.traffic import Sticky
-from sluice.resources.naming import Manifest, metadata, owned_labels
-from sluice.traffic.plain_service import is_foreign
+from sluice.resources.naming import Manifest, is_foreign, metadata, owned_labels
 
 GROUP = "gateway.envoyproxy.io"
 API_VERSION = f"{GROUP}/v1alpha1"

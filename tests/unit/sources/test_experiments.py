@@ -157,10 +157,10 @@ INCOMPLETE = GOOD[:-1] + ', "incomplete": true}'
     [
         ("503", "the collector answers HTTP 503"),
         ("302", "the collector answers HTTP 302"),
-        ("{}", "the collector answers something else than results"),
-        ("<html>", "the collector answers something else than results"),
-        (GOOD.replace("2", "-2"), "the collector answers something else than results"),
-        (GOOD.replace("1.0", "1e999"), "the collector answers something else than results"),
+        ("{}", "the collector answers something else than what was asked for"),
+        ("<html>", "the collector answers something else than what was asked for"),
+        (GOOD.replace("2", "-2"), "the collector answers something else than what was asked for"),
+        (GOOD.replace("1.0", "1e999"), "the collector answers something else than what was asked for"),
     ],
     indirect=["other"],
 )
