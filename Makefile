@@ -60,25 +60,33 @@ demo: venv  ## See the main job: a good version promoted, a failing one rolled b
 
 TEST_CLUSTER ?= $(if $(filter kind current,$(CLUSTER)),$(CLUSTER),sluice-test)
 PYTEST := $(RUN)/pytest
-# The simulation shares nothing and waits for nothing: it takes all cores.
-SIMULATION := $(PYTEST) -n $(shell nproc) tests/simulation
+ON_CLUSTER := SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST)
+# Who computes takes all cores, a file each; who mostly waits for the cluster shares them with one more.
+CORES := $(shell nproc)
+PARALLEL := -n $(CORES) --dist loadfile
+WAITING := -n $(shell expr $(CORES) + 1) --dist worksteal
 # Faults of a node's own processes can be made only where the node is this machine.
-ELSEWHERE := $(filter kind current,$(TEST_CLUSTER))
+HERE := $(if $(filter kind current,$(TEST_CLUSTER)), and not embedded)
 
 .PHONY: test-unit
 test-unit: venv  ## Unit tests, properties and the simulation: no cluster
-	$(SIMULATION)
-	$(PYTEST) -m "not integration" tests/unit
+	$(PYTEST) -n $(CORES) tests/simulation
+	$(PYTEST) $(PARALLEL) -m "not integration" tests/unit
 
 .PHONY: test-e2e
 test-e2e: venv  ## Only the tests on the real cluster
-	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) -m "(integration or e2e)$(if $(ELSEWHERE), and not embedded)" tests
+	@$(RUN)/python -m hack.stack --cluster $(TEST_CLUSTER)
+	$(ON_CLUSTER) $(PARALLEL) -m "integration$(HERE)" tests/unit tests/integration
+	$(ON_CLUSTER) $(WAITING) -m "not alone$(HERE)" tests/e2e
+	$(ON_CLUSTER) -m "alone$(HERE)" tests/e2e
 
 .PHONY: test
 test: lint typecheck  ## Everything, on a cluster of its own
-	$(SIMULATION)
-	@python3 -m hack.clusters up --name $(TEST_CLUSTER)
-	SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST) $(if $(ELSEWHERE),-m "not embedded") tests/unit tests/integration tests/e2e
+	$(PYTEST) -n $(CORES) tests/simulation
+	@$(RUN)/python -m hack.stack --cluster $(TEST_CLUSTER)
+	$(ON_CLUSTER) $(PARALLEL) tests/unit tests/integration
+	$(ON_CLUSTER) $(WAITING) -m "not alone$(HERE)" tests/e2e
+	$(ON_CLUSTER) -m "alone$(HERE)" tests/e2e
 
 .PHONY: schedules
 schedules: venv  ## Run 10,000 random schedules of faults in simulation (about an hour on 2 cores)

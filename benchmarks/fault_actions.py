@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from hack.stack.install import NAMESPACE as OPERATOR
 from hack.stack.install import Stack
-from tests.e2e.faults import GATEWAYS, garbage_for_mlflow, kill_api_server, kill_containers, repair, set_alias
+from tests.e2e.faults import GATEWAYS, garbage_for_mlflow, kill_api_server, kill_containers, repair
 from tests.e2e.subject import STEPS, Subject, candidate
 
 GOOD, BAD = (1, 2), (3, 4)
@@ -115,9 +115,9 @@ def route_edited(life: Life, rng: random.Random) -> None:
 
 def alias_flipped(life: Life, rng: random.Random) -> None:
     """To another version and back."""
-    set_alias(life.stage.stack, life.subject.alias, rng.choice(GOOD))
+    life.subject.alias_to(rng.choice(GOOD))
     time.sleep(rng.uniform(0, 3))
-    set_alias(life.stage.stack, life.subject.alias, life.wanted)
+    life.subject.alias_to(life.wanted)
 
 
 def steps_edited(life: Life, rng: random.Random) -> None:

@@ -29,7 +29,7 @@ from benchmarks.machine import RESULTS, described, here
 from hack.load import Answer, Load
 from hack.stack.commands import StackError
 from hack.stack.install import bring_up
-from tests.e2e.faults import rejection, set_alias
+from tests.e2e.faults import rejection
 from tests.e2e.subject import STEPS, Status, Subject, candidate, stable
 
 RATE = 15.0
@@ -95,8 +95,8 @@ def move_alias(life: Life) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return set_alias(life.stage.stack, life.subject.alias, life.wanted)
-        except OSError:
+            return life.subject.alias_to(life.wanted)
+        except (OSError, StackError):
             if time.monotonic() > end:
                 raise
             time.sleep(1)

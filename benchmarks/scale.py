@@ -28,7 +28,7 @@ from hack.cluster.api import Api
 from hack.cluster.paths import ClusterPaths
 from hack.stack.commands import ROOT, Shell, environment, module
 
-PATIENCE_SECONDS = 1800.0
+PATIENCE_SECONDS = 7200.0
 QUIET_SECONDS = 15.0
 SETTLE_SECONDS = 120.0  # who never comes to rest is measured as it is then
 REST_SECONDS = 60.0
@@ -53,9 +53,11 @@ class Measurement:
         with self._started() as program:
             self._warm_up()
             result |= self._creation()
+            print(json.dumps(result), flush=True)
             result["settled_seconds"] = self._settle(program)
             result["memory_mib"], result["peak_mib"] = program.memory(), program.peak()
             result["cpu_at_rest_percent"] = at_rest(program, REST_SECONDS)
+            print(json.dumps(result), flush=True)
         self._edit_all()
         began = time.monotonic()
         with self._started() as program:

@@ -39,8 +39,8 @@ class Stack:
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
     def move_alias(self, alias: str, version: int | str, model: str = MODEL) -> None:
-        """Let an alias name another version, as CI does after training."""
-        self.train("alias", "--name", model, "--alias", alias, "--version", str(version))
+        """Let an alias name another version, as CI does after training; by one request, which takes no time."""
+        _registry(self, "POST", "alias", name=model, alias=alias, version=str(version))
 
 
 def bring_up(cluster: str, say: Callable[[str], None]) -> Stack:

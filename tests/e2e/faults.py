@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from hack.cluster.paths import ClusterPaths
 from hack.cluster.processes import PidFile, Process
 from hack.load import Answer, Load
 from hack.stack.commands import module
-from hack.stack.install import MODEL, NAMESPACE, Stack
+from hack.stack.install import NAMESPACE, Stack
 from tests.e2e.subject import Status
 
 GATEWAYS = "envoy-gateway-system"
@@ -179,12 +178,3 @@ def kill_containers(stack: Stack, cluster: str, namespace: str, labels: str) -> 
         container = state["containerID"].removeprefix("containerd://")
         stack.shell.attempt("ctr", socket, "-n", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container)
     return len(states)
-
-
-def set_alias(stack: Stack, alias: str, version: int) -> None:
-    """Move an alias by one request: `sluice-train` takes seconds to start."""
-    body = json.dumps({"name": MODEL, "alias": alias, "version": str(version)}).encode()
-    url = f"{stack.mlflow_url}/api/2.0/mlflow/registered-models/alias"
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")
-    with urllib.request.urlopen(request, timeout=10):
-        return

@@ -6,8 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from kubernetes.client import ApiException, CustomObjectsApi
+from kubernetes.config import new_client_from_config
+from urllib3.exceptions import HTTPError
+
+from hack.stack.commands import StackError
 from hack.stack.install import MODEL, Stack
 
 Status = dict[str, Any]
@@ -107,9 +113,22 @@ class Subject:
         self.kubectl("patch", "md", self.name, "--type=merge", "--patch", json.dumps({"spec": spec}))
 
     def status(self) -> Status:
-        """Return the status as it is stored."""
-        found: Status = json.loads(self.kubectl("get", "md", self.name, "-o", "json")).get("status", {})
+        """Return the status as it is stored.
+
+        Raises:
+            StackError: the API server does not answer, or has no such object.
+        """
+        where = ("sluice.dev", "v1alpha1", self.namespace, "modeldeployments", self.name)
+        try:
+            found: Status = self._objects.get_namespaced_custom_object(*where).get("status", {})
+        except (ApiException, HTTPError) as error:
+            raise StackError(f"{self.namespace}/{self.name} can't be read: {error}") from error
         return found
+
+    @cached_property
+    def _objects(self) -> CustomObjectsApi:
+        """A connection that stays: a kubectl for each look takes a good part of a core from what is tested."""
+        return CustomObjectsApi(new_client_from_config(self.stack.shell.env.get("KUBECONFIG")))
 
     def get(self, kind: str) -> list[dict[str, Any]]:
         """Return all objects of a kind in its namespace."""

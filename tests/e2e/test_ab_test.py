@@ -62,6 +62,7 @@ def restart(subject: Subject, version: int) -> None:
     )
 
 
+@pytest.mark.alone
 def test_users_stay_through_restarts_and_the_winner_is_promoted(subject: Subject, users: Coming) -> None:
     install(subject, strategy=ab_test(minDuration="5m", onWinner="Hold"), replicas=3)
     with users({str(FIRST): 0.1, str(BETTER): 0.6}) as coming:

@@ -10,6 +10,8 @@ import pytest
 from hack.load import Load
 from tests.e2e.subject import STEPS, Status, Subject, candidate, is_true, stable, weight
 
+pytestmark = pytest.mark.alone  # pods are counted by load
+
 FIRST, BETTER = 1, 2
 MOST = 2
 RATE = 15

@@ -122,6 +122,7 @@ def test_an_artifact_with_another_digest_is_never_served(subject: Subject) -> No
     assert stable(status) == FIRST
 
 
+@pytest.mark.alone
 def test_mlflow_may_be_down_at_create_and_in_mid_rollout(subject: Subject, traffic: Callable[[float], Load]) -> None:
     subject.alias_to(FIRST)
     try:

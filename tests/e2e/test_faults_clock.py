@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from hack.load import Load
 from hack.operators import Operators
 from hack.stack.install import NAMESPACE, RELEASE, Stack
 from tests.e2e.faults import failed
 from tests.e2e.subject import STEPS, Subject, is_true, stable, weight
+
+pytestmark = pytest.mark.alone
 
 FIRST, BETTER = 1, 2
 HOUR = 3600

@@ -22,7 +22,7 @@ from tests.e2e.faults import (
 )
 from tests.e2e.subject import Subject, candidate, condition, is_true, stable, weight
 
-pytestmark = pytest.mark.embedded  # these reach for processes of the node
+pytestmark = [pytest.mark.alone, pytest.mark.embedded]  # these reach for processes of the node
 
 FIRST, BETTER = 1, 2
 HALF_AND_WAIT = {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from hack.load import Load
-from tests.e2e.faults import failed, garbage_for_mlflow, set_alias
+from tests.e2e.faults import failed, garbage_for_mlflow
 from tests.e2e.subject import Subject, candidate, condition, is_true, stable, weight
 
 FIRST, BETTER = 1, 2
@@ -14,6 +16,7 @@ FLAPS = 60
 Traffic = Callable[[float], Load]
 
 
+@pytest.mark.alone
 def test_garbage_instead_of_mlflow_is_said_and_harms_no_rollout(subject: Subject, traffic: Traffic) -> None:
     subject.install(FIRST)
     with traffic(20) as load:
@@ -35,9 +38,9 @@ def test_an_alias_that_moves_every_second_for_a_minute_ends_on_the_last_version(
     subject.install(FIRST)
     with traffic(20) as load:
         for flap in range(FLAPS):
-            set_alias(subject.stack, subject.alias, FIRST if flap % 2 else BETTER)
+            subject.alias_to(FIRST if flap % 2 else BETTER)
             time.sleep(1)
-        set_alias(subject.stack, subject.alias, BETTER)
+        subject.alias_to(BETTER)
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "the last one is promoted")
     assert failed(load) == []
     reasons = [reason for reason, _ in subject.events()]

@@ -10,7 +10,7 @@ from hack.load import Load
 from hack.operators import Operators
 from tests.e2e.subject import STEPS, Subject, candidate, is_true, stable, weight
 
-pytestmark = pytest.mark.embedded  # these reach for processes of the node
+pytestmark = [pytest.mark.alone, pytest.mark.embedded]  # these reach for processes of the node
 
 FIRST, BETTER = 1, 2
 Traffic = Callable[[float], Load]

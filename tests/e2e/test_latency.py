@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import median
 
+import pytest
+
 from hack.load import Load
 from tests.e2e.subject import Subject, rejected, stable, weight
+
+pytestmark = pytest.mark.alone  # others' load makes everything slow
 
 FIRST, BETTER, SLOW = 1, 2, 5
 Traffic = Callable[[float], Load]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
+
 from hack.load import Load
 from hack.stack.install import MODEL, NAMESPACE
 from tests.e2e.subject import Subject, candidate, is_true, stable, weight
@@ -64,6 +66,7 @@ def test_old_versions_are_forgotten_the_alias_follows_and_the_record_outlives_it
     ]
 
 
+@pytest.mark.alone
 def test_what_the_candidate_answered_is_counted_once_whoever_restarts(subject: Subject, traffic: Traffic) -> None:
     subject.install(FIRST, strategy=APPROVED)
     with traffic(20) as load:

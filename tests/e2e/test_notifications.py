@@ -11,6 +11,8 @@ import pytest
 from hack.stack.install import NAMESPACE, Stack, install_chart
 from tests.e2e.subject import Subject, is_true, rejected, stable
 
+pytestmark = pytest.mark.alone
+
 FIRST, BETTER = 1, 2
 LEFT_OUT = ("StepCompleted", "WeightSet")
 SECRET = "channels"

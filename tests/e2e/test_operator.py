@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from hack.load import Load
 from hack.stack.install import NAMESPACE
 from tests.e2e.subject import Subject, is_true, stable, weight
+
+pytestmark = pytest.mark.alone
 
 FIRST, BETTER = 1, 2
 

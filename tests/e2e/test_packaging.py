@@ -19,6 +19,8 @@ from hack.stack.install import NAMESPACE, RELEASE, Stack, helm, install_chart, v
 from tests.e2e.faults import failed
 from tests.e2e.subject import Subject, candidate, condition, is_true, stable, weight
 
+pytestmark = pytest.mark.alone
+
 FIRST, BETTER = 1, 2
 HALF_AND_WAIT = {"canary": {"steps": [{"setWeight": 50}, {"pause": {"duration": "1h"}}]}}
 Traffic = Callable[[float], Load]

@@ -79,6 +79,7 @@ def test_a_version_that_fails_is_found_out_before_anybody_meets_it(subject: Subj
     assert answered(load) == {str(FIRST)}
 
 
+@pytest.mark.alone
 def test_users_notice_nothing_of_a_collector_that_is_away(
     subject: Subject, traffic: Traffic, collector: Callable[[int], None]
 ) -> None:
