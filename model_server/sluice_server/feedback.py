@@ -18,7 +18,7 @@ from sluice_server import outcomes
 from sluice_server.errors import BadRequestError, NoExperimentError, NotInstalledError, OverloadedError, RequestError
 from sluice_server.protocols.mlflow import dumps
 from sluice_server.settings import Settings
-from sluice_server.units import experiment_of, unit_of
+from sluice_server.units import outcomes_of, unit_of
 
 PATH: Final = "/feedback"
 AT_ONCE: Final = 4
@@ -107,7 +107,7 @@ def _counts(desk: Desk | None, settings: Settings) -> dict[str, int]:
         )
     ours = (str(settings.mirror_port), str(settings.shared_port))  # where no route has written the headers
     elsewhere = request.environ.get("SERVER_PORT") in ours
-    if elsewhere or (experiment := experiment_of(request.headers)) is None:
+    if elsewhere or (experiment := outcomes_of(request.headers)) is None:
         raise NoExperimentError(
             "No A/B test is going on here, so nobody counts outcomes: there is no need to send them."
         )

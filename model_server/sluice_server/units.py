@@ -18,6 +18,7 @@ from sluice_server.identities import identity
 
 EXPERIMENT: Final = "x-sluice-experiment"
 WINDOW: Final = "x-sluice-window"
+OUTCOMES: Final = "x-sluice-outcomes"
 PLACE: Final = "x-sluice-unit"
 
 _EXPERIMENT = re.compile(r"[a-z0-9][-a-z0-9]{0,62}/[a-z0-9][-.a-z0-9]{0,252}")
@@ -36,8 +37,15 @@ class Unit:
 
 def experiment_of(headers: Headers) -> str | None:
     """Return the experiment that the route has put this request into, None if there is none."""
-    said = headers.get(EXPERIMENT)
-    return said if said and _EXPERIMENT.fullmatch(said) else None
+    return _named(headers.get(EXPERIMENT))
+
+
+def outcomes_of(headers: Headers) -> str | None:
+    """Return the experiment that takes outcomes now, None if there is none: also while it exposes nobody.
+
+    Operators of earlier versions name only the one that exposes.
+    """
+    return experiment_of(headers) or _named(headers.get(OUTCOMES))
 
 
 def window_of(headers: Headers) -> str | None:
@@ -47,11 +55,11 @@ def window_of(headers: Headers) -> str | None:
 
 
 def unit_of(headers: Headers) -> Unit | None:
-    """Return the unit of a request; None without an experiment, or with neither a user's id nor the request's.
+    """Return the unit that outcomes are of; None without an experiment, or with neither a user's id nor the request's.
 
     Headers that make no sense are as good as none: the user has not written them.
     """
-    experiment = experiment_of(headers)
+    experiment = outcomes_of(headers)
     return _unit_in(experiment, headers) if experiment else None
 
 
@@ -59,6 +67,10 @@ def counted_unit(headers: Headers) -> Unit | None:
     """Return the unit that a request is counted as: of its experiment, or else of its window."""
     counted_in = experiment_of(headers) or window_of(headers)
     return _unit_in(counted_in, headers) if counted_in else None
+
+
+def _named(said: str | None) -> str | None:
+    return said if said and _EXPERIMENT.fullmatch(said) else None
 
 
 def _unit_in(experiment: str, headers: Headers) -> Unit | None:

@@ -41,6 +41,7 @@ HEADER_COMPARE = "x-sluice-compare"
 HEADER_UNIT = "x-sluice-unit"
 HEADER_EXPERIMENT = "x-sluice-experiment"
 HEADER_WINDOW = "x-sluice-window"
+HEADER_OUTCOMES = "x-sluice-outcomes"
 RANDOM, PROBE, TARGETED = "random", "probe", "targeted"
 
 
@@ -112,6 +113,7 @@ def render(
         labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,
         backends=backends, copies=_copies(name, mirror) if mirror else (), compare=mirror.compare if mirror else None,
         experiment=on.name if on and on.window is None else None, window=on.users_of if on else None,
+        outcomes=trial.name if trial and trial.window is None else None,
     )  # fmt: skip
 
 
@@ -160,6 +162,7 @@ def _route(
     compare: str | None = None,
     experiment: str | None = None,
     window: str | None = None,
+    outcomes: str | None = None,
     conditions: Sequence[Manifest] = (),
 ) -> Manifest:
     if traffic.gateway is None:
@@ -173,6 +176,7 @@ def _route(
         HEADER_UNIT: traffic.sticky.unit if traffic.sticky else None,
         HEADER_EXPERIMENT: experiment,
         HEADER_WINDOW: window,
+        HEADER_OUTCOMES: outcomes,
     }
     match: Manifest = {"path": {"type": "PathPrefix", "value": prefix}}
     spec: Manifest = {

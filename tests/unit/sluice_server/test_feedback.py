@@ -66,13 +66,22 @@ def test_any_content_type_will_do(client: FlaskClient) -> None:
     assert client.post("/feedback", data=body, content_type="text/plain", headers=ROUTED).status_code == 202
 
 
-@pytest.mark.parametrize("headers", [{}, {"x-sluice-assignment": "random"}, {"x-sluice-experiment": "nonsense"}])
+@pytest.mark.parametrize("headers", [{}, {"x-sluice-assignment": "random"}, {"x-sluice-experiment": "nonsense"}, {"x-sluice-outcomes": "nonsense"}])
 def test_without_an_experiment_there_is_no_need_for_outcomes(
     client: FlaskClient, collector: Collector, headers: dict[str, str]
 ) -> None:
     answer = client.post("/feedback", json={"outcomes": [GOOD]}, headers=headers)
     assert (answer.status_code, collector.calls) == (409, 0)
     assert "No A/B test is going on" in said(answer)
+
+
+def test_outcomes_are_taken_while_nobody_is_exposed(client: FlaskClient, collector: Collector) -> None:
+    """The candidate has no ready pod: what came of earlier predictions counts all the same, of both versions."""
+    headers = {"x-sluice-outcomes": EXPERIMENT, "x-sluice-unit": "header:x-user-id"} | USER
+    fed = {"outcomes": [GOOD, {"metric": "revenue", "value": 2, "key": "order-1"}]}
+    assert client.post("/feedback", json=fed, headers=headers).status_code == 202
+    assert [told["experiment"] for told in collector.kept["outcomes"]] == [EXPERIMENT, EXPERIMENT]
+    assert collector.kept["outcomes"][1]["unit"] == unit_name(EXPERIMENT, "u-5")
 
 
 def test_a_copy_is_not_handed_on(classifier: Engine, collector: Collector, tmp_path: Path) -> None:

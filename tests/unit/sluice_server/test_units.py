@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice_server.units import Unit, counted_unit, experiment_of, unit_name, unit_of
+from sluice_server.units import Unit, counted_unit, experiment_of, outcomes_of, unit_name, unit_of
 from werkzeug.datastructures import EnvironHeaders, Headers
 
 EXPERIMENT = "team-a/penguins-1a2b3c4d-7"
@@ -93,6 +93,17 @@ def test_nothing_that_is_sent_raises(user: str, place: str) -> None:
         {"HTTP_X_SLUICE_UNIT": "cookie:a"}, {"HTTP_X_SLUICE_UNIT": place}, {"HTTP_X_SLUICE_EXPERIMENT": place},
     ):  # fmt: skip
         unit_of(EnvironHeaders(environ | changes))
+
+
+def test_an_experiment_that_only_takes_outcomes_exposes_nobody() -> None:
+    headers = told(x_sluice_outcomes=EXPERIMENT, x_sluice_unit="header:x-user-id", x_user_id="u-5", x_request_id="r")
+    assert (experiment_of(headers), counted_unit(headers)) == (None, None)
+    assert (outcomes_of(headers), unit_of(headers)) == (EXPERIMENT, of_user("u-5"))
+
+
+def test_an_operator_of_an_earlier_version_names_the_experiment_only_that_exposes() -> None:
+    headers = told(x_sluice_experiment=EXPERIMENT, x_sluice_outcomes="some/body-else")
+    assert outcomes_of(headers) == EXPERIMENT, "what a client has written would count for nothing"
 
 
 WINDOW = f"{EXPERIMENT}/3"

@@ -77,7 +77,10 @@ def test_the_whole_route() -> None:
                         "type": "RequestHeaderModifier",
                         "requestHeaderModifier": {
                             "set": [{"name": "x-sluice-assignment", "value": "random"}],
-                            "remove": ["x-sluice-compare", "x-sluice-unit", "x-sluice-experiment", "x-sluice-window"],
+                            "remove": [
+                                "x-sluice-compare", "x-sluice-unit", "x-sluice-experiment", "x-sluice-window",
+                                "x-sluice-outcomes",
+                            ],
                         },
                     },
                     {
@@ -118,7 +121,7 @@ def test_copies_go_to_a_port_of_their_own_and_say_what_is_compared() -> None:
         "set": [
             {"name": "x-sluice-assignment", "value": "random"}, {"name": "x-sluice-compare", "value": "zoo/birds-1;50"},
         ],
-        "remove": ["x-sluice-unit", "x-sluice-experiment", "x-sluice-window"],
+        "remove": ["x-sluice-unit", "x-sluice-experiment", "x-sluice-window", "x-sluice-outcomes"],
     }  # fmt: skip
     backend = {"group": "", "kind": "Service", "name": "birds-b", "port": 8081}
     assert copies == {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": 20}}
@@ -354,6 +357,18 @@ def test_users_are_counted_only_while_both_versions_get_some(split: dict[str, in
     assert ("x-sluice-experiment" in untold) == (not counts)
 
 
+@pytest.mark.parametrize("traffic", [STICKY, TRAFFIC], ids=["sticky", "requests"])
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("split", [{"a": 100}, {"a": 50, "b": 50}, {"b": 100}], ids=str)
+def test_outcomes_are_taken_as_long_as_the_test_runs(split: dict[str, int], ready: bool, traffic: Traffic) -> None:
+    route = gateway_api.render(
+        name="birds", namespace="zoo", owner=OWNER, traffic=traffic, split=split, settled=True,
+        trial=replace(TRIAL, ready=ready),
+    )  # fmt: skip
+    assert headers_of(route)[0]["x-sluice-outcomes"] == "zoo/birds-1"
+    assert "x-sluice-outcomes" in headers_of(render(split, traffic))[1], "without a test nobody writes himself into one"
+
+
 def test_the_way_into_a_test_keeps_what_is_there() -> None:
     live = render({"a": 100}, STICKY)
     assert backends_of(live) == [("birds-a", 1_000_000)], "the whole never changes"
@@ -370,7 +385,8 @@ def test_without_sticky_users_a_test_is_a_split_with_a_name() -> None:
     route = tried({"a": 50, "b": 50}, TRAFFIC)
     assert backends_of(route) == [("birds-a", 50), ("birds-b", 50)]
     told, untold = headers_of(route)
-    assert told == {"x-sluice-assignment": "random", "x-sluice-experiment": "zoo/birds-1"}
+    named = {"x-sluice-experiment": "zoo/birds-1", "x-sluice-outcomes": "zoo/birds-1"}
+    assert told == {"x-sluice-assignment": "random"} | named
     assert untold == ["x-sluice-compare", "x-sluice-unit", "x-sluice-window"]
 
 
@@ -391,7 +407,7 @@ def test_a_canary_with_sticky_users_has_four_backends_and_its_users_are_counted_
     told, untold = headers_of(route)
     assert told["x-sluice-window"] == "zoo/birds-1/2"
     assert told["x-sluice-unit"] == "header:x-user-id"
-    assert "x-sluice-experiment" in untold, "the collector is told nothing"
+    assert {"x-sluice-experiment", "x-sluice-outcomes"} <= set(untold), "the collector is told nothing"
 
 
 @pytest.mark.parametrize("split", [{"a": 100}, {"b": 100}])
@@ -414,7 +430,7 @@ def test_the_route_says_where_a_users_id_is_as_long_as_users_are_sticky(sticky: 
     route = render({"a": 100}, TRAFFIC.model_copy(update={"sticky": sticky}))
     told, untold = headers_of(route)
     assert told["x-sluice-unit"] == unit
-    assert untold == ["x-sluice-compare", "x-sluice-experiment", "x-sluice-window"]
+    assert untold == ["x-sluice-compare", "x-sluice-experiment", "x-sluice-window", "x-sluice-outcomes"]
     assert gateway_api.names_users(route)
     assert not gateway_api.names_users(render({"a": 100}))
     assert not gateway_api.names_users(None)
