@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from sluice_collector.database import Database
 from sluice_collector.experiments import lookups
 from sluice_collector.experiments.exposures import Admitted, Exposure, admit
+from sluice_collector.experiments.missing import Missing, look_for
 from sluice_collector.experiments.outcomes import KINDS, Kind, Outcome, Sorted, sort
 from sluice_collector.experiments.reading import read
 from sluice_collector.experiments.rows import Held, change, hold, hold_or_begin, look
@@ -119,7 +120,8 @@ class Experiments:
         with self._database.reading() as connection:
             versions = read(connection, held.id, metric=metric, aggregate=aggregate, window=window, now=now)
             after = look(connection, name)  # PostgreSQL's statements see what others did meanwhile: lost before deleted
-        return Results(versions, incomplete=after is None or after.lost)
+            missing = look_for(connection, held.id, metric, now=now) if after and after.trimmed else Missing()
+        return Results(versions, after is None or after.lost or missing.matters, missing.missed)
 
     def _lengthen(self, row: int, window: float) -> None:
         """Keep what can still count within the window; what was let go in a shorter one is lost for it."""
@@ -206,8 +208,6 @@ class Experiments:
             ]
             connection.execute(insert(outcomes), added)
         no_room = len(done.fresh) - len(kept)
-        # Where requests were let go too early, an unknown one may have been among them.
-        missed = held.trimmed and any(key.kind == "request" and unit is None for key, (_, unit) in kept)
         if done.fresh:
-            change(connection, held.id, touched=now, outcomes=held.outcomes + len(kept), lost=missed or no_room > 0)
+            change(connection, held.id, touched=now, outcomes=held.outcomes + len(kept), lost=no_room > 0)
         return done, no_room

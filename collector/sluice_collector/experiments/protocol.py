@@ -101,9 +101,10 @@ class ExperimentResults(Sent):
 
     versions: dict[str, VersionResults]
     incomplete: bool
+    missed: int
 
 
 def shown(results: Results) -> ExperimentResults:
     """Results as they are answered."""
     versions = {revision: VersionResults(**vars(version)) for revision, version in sorted(results.versions.items())}
-    return ExperimentResults(versions=versions, incomplete=results.incomplete)
+    return ExperimentResults(versions=versions, incomplete=results.incomplete, missed=results.missed)

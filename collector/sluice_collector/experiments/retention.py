@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, case, delete, exists, func, select
 
 from sluice_collector.database import Database
 from sluice_collector.experiments.ledger import Limits
+from sluice_collector.experiments.missing import keep_count
 from sluice_collector.experiments.rows import Held, change, hold
 from sluice_collector.experiments.tables import experiments, outcomes, requests, units, waits
 
@@ -76,7 +77,7 @@ class Retention:
             self._empty(row, silent_since=before)
 
     def _trim_requests(self, row: int) -> None:
-        """The oldest; from then on, an outcome of an unknown request may be one that was lost."""
+        """The oldest; from then on, an outcome of an unknown request may be one that is lost (see `missing`)."""
         self._forget_requests(row)
         most = self._limits.requests
         with self._database.writing() as connection:
@@ -106,7 +107,7 @@ class Retention:
         return 0 if until is None else self._give_up(until, lost=True)
 
     def _give_up(self, until: float, *, lost: bool) -> int:
-        """Delete outcomes that wait since then or longer, one experiment after the other; returns how many."""
+        """Let go of outcomes that wait since then or longer, one experiment after the other; returns how many."""
         old = waits & (outcomes.c.arrived <= until)
         with self._database.reading() as connection:
             found = list(connection.scalars(select(outcomes.c.experiment).where(old).distinct()))
@@ -115,9 +116,10 @@ class Retention:
             with self._database.writing() as connection:
                 if (held := hold(connection, row)) is None:
                     continue
+                missed = keep_count(connection, row, until) if held.trimmed and not lost else 0
                 gone = connection.execute(delete(outcomes).where(old, outcomes.c.experiment == row)).rowcount
                 change(connection, row, outcomes=held.outcomes - gone, lost=held.lost or (lost and gone > 0))
-                given += gone
+                given += missed + gone
         return given
 
     def _trim_experiments(self, count: int) -> None:

@@ -29,10 +29,14 @@ class Version:
 
 @dataclass(frozen=True)
 class Results:
-    """Of all revisions of an experiment; `incomplete` if something was lost that could have counted."""
+    """Of all revisions of an experiment; `incomplete` if so much was lost that the rest is no fair sample.
+
+    `missed` are outcomes of the metric that may have been of requests that were let go too early.
+    """
 
     versions: Mapping[str, Version] = field(default_factory=dict)
     incomplete: bool = False
+    missed: int = 0
 
 
 Row = tuple[str, str, float]

@@ -59,5 +59,8 @@ outcomes = Table(
     sqlite_with_rowid=False,
 )
 
+MISSED = ""
+"""The unit of outcomes whose request may have been let go: nobody's. They stay, to be counted, and told once."""
+
 waits = outcomes.c.unit.is_(None)
 Index("experiment_outcomes_waiting", outcomes.c.arrived, sqlite_where=waits, postgresql_where=waits)

@@ -40,12 +40,13 @@ def test_users_and_outcomes_come_back_as_sums(world: World) -> None:
     assert answered.json == {
         "versions": {"penguins-1a2b": {"units": 1, "matured": 1, "total": 3.5, "squares": 12.25, "crossed": 0}},
         "incomplete": False,
+        "missed": 0,
     }
 
 
 def test_an_unknown_experiment_has_no_versions(world: World) -> None:
     answered = world.client().get("/v1/experiments/nobody/nothing.at-all", query_string=QUERY)
-    assert (answered.status_code, answered.json) == (200, {"versions": {}, "incomplete": False})
+    assert (answered.status_code, answered.json) == (200, {"versions": {}, "incomplete": False, "missed": 0})
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sluice_collector.experiments.ledger import Experiments, Exposed, Fed, Limits
-from sluice_collector.experiments.retention import Given
+from sluice_collector.experiments.missing import EARLY_SECONDS
+from sluice_collector.experiments.retention import Given, Retention
 from sluice_collector.experiments.sums import Results, Version
 from sqlalchemy import text
 
@@ -110,7 +113,8 @@ def test_when_there_is_no_room_for_an_outcome_the_experiment_is_incomplete_and_c
     counted(world)
 
 
-def test_requests_that_are_too_many_harm_only_where_somebody_names_one(world: World) -> None:
+def trimmed(world: World, *, joined: int) -> tuple[Experiments, Retention]:
+    """An experiment that had to let its oldest requests go, and has so many outcomes of later ones."""
     world.bounds = Limits(requests=100)
     experiments, retention = world.experiments(), world.retention()
     for number in range(110):
@@ -118,11 +122,59 @@ def test_requests_that_are_too_many_harm_only_where_somebody_names_one(world: Wo
         retention.trim()
         world.clock.now += 0.01
     assert 95 <= stored(world, "requests") <= 100
-    assert experiments.feed([of_request("r109"), of_user(3)]) == Fed(2, 0, 0)
-    assert not results(experiments).incomplete
-    experiments.feed([of_request("r0")])
-    assert results(experiments).incomplete
+    assert experiments.feed([of_user(3, key=str(number)) for number in range(joined)]) == Fed(joined, 0, 0)
+    return experiments, retention
+
+
+@pytest.mark.parametrize("sweeps", [True, False])
+@pytest.mark.parametrize(
+    ("joined", "missed", "incomplete"), [(0, 1, False), (0, 2, True), (40, 2, False), (90, 3, False), (90, 4, True)]
+)
+def test_requests_that_were_let_go_harm_where_more_outcomes_name_them_than_chance_would_move(
+    world: World, joined: int, missed: int, incomplete: bool, sweeps: bool
+) -> None:
+    experiments, retention = trimmed(world, joined=joined)
+    experiments.feed([of_request(f"r{number}") for number in range(missed)])
+    world.clock.now += world.bounds.remember + 1
+    if sweeps:
+        assert retention.expire() == Given(unknown=missed)
+    found = results(experiments)
+    assert (found.missed, found.incomplete) == (missed, incomplete)
+    assert retention.expire() == Given(unknown=0 if sweeps else missed), "each is given up once"
+    assert results(experiments).missed == missed, "and stays counted"
+    assert experiments.feed([of_request(f"r{number}") for number in range(missed)]) == Fed(0, missed, 0)
     counted(world)
+
+
+def test_an_outcome_that_comes_a_little_before_its_exposure_is_not_missed(world: World) -> None:
+    experiments, _ = trimmed(world, joined=0)
+    early = [f"s{number}" for number in range(20)]
+    experiments.feed([of_request(request) for request in early])
+    world.clock.now += EARLY_SECONDS - 1
+    assert results(experiments) == replace(results(experiments), incomplete=False, missed=0)
+    experiments.expose([exposure(request, "ann") for request in early])
+    world.clock.now += WINDOW + 1
+    assert results(experiments) == replace(results(experiments), incomplete=False, missed=0)
+    assert results(experiments).versions["blue"].total == 20.0
+
+
+def test_outcomes_that_are_missed_are_those_of_their_metric_and_of_requests(world: World) -> None:
+    experiments, retention = trimmed(world, joined=0)
+    experiments.feed([of_request(f"r{number}", metric="clicks") for number in range(9)])
+    experiments.feed([of_user(f"nobody-{number}") for number in range(9)])  # whoever was exposed is still known
+    world.clock.now += world.bounds.remember + 1
+    assert retention.expire() == Given(unknown=18)
+    assert (results(experiments).missed, results(experiments).incomplete) == (0, False)
+    assert experiments.results(NAME, "clicks", "sum", WINDOW).incomplete
+
+
+def test_nothing_is_missed_where_no_request_was_let_go(world: World) -> None:
+    experiments, retention = world.experiments(), world.retention()
+    experiments.feed([of_request(f"r{number}") for number in range(50)])
+    world.clock.now += world.bounds.remember + 1
+    assert results(experiments) == Results()
+    retention.expire()
+    assert (results(experiments), stored(world, "outcomes")) == (Results(), 0)
 
 
 def test_requests_whose_time_is_over_are_not_too_many(world: World) -> None:
