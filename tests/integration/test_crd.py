@@ -99,6 +99,7 @@ HOOK_TIMEOUT = "one attempt takes at least 1s and at most 60s: write for example
 URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
 ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
 OUTCOME = "the name of an outcome has lower-case letters, digits, '-', '_' and '.' only: write for example conversion"
+NO_TIME = "in no time no outcome can come: raise primary.window to 1s or more, to what users need to act"
 LONGER = "a test must be allowed to last longer than it has to: raise maxDuration above minDuration"
 ONE_STEP = "a step is exactly one of setWeight, pause, analysis and mirror"
 RISE = "the weights of the steps must rise: order the setWeight steps"
@@ -278,6 +279,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         ab_test(minDuration="1m", maxDuration="10m"),
         "nobody counts before primary.window has passed: raise maxDuration above it",
     ),
+    "test with a window of nothing": (ab_test(primary={"metric": "m", "window": "0s"}), NO_TIME),
+    "test with a window of nothing in minutes": (ab_test(primary={"metric": "m", "window": "0h0m"}), NO_TIME),
     "test with a window that the collector does not keep": (
         ab_test(primary={"metric": "m", "window": "1081h"}, maxDuration="2000h"),
         "the collector keeps nothing for longer: shorten primary.window to 1080h (45 days)",
@@ -461,6 +464,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         maxDuration="1h31m",
         onWinner="Hold",
     ),
+    "abTest with the shortest window": ab_test(primary={"metric": "m", "window": "1s"}),
     "gates of an abTest": changed(strategy={"abTest": {"primary": {"metric": "conversion"}}}, gates={"signature": {}}),
     "blueGreen": blue_green(),
     "all of blueGreen": blue_green(

@@ -32,8 +32,7 @@ class Missing:
     def matters(self) -> bool:
         """Whether more are missing than chance moves the number of the others by, or near to it.
 
-        A count of n varies by about sqrt(n). At most sqrt(n / 10) missing move it by a third of that, even if all were of
-        one version; a single one ends no test.
+        A count of n varies by about sqrt(n); sqrt(n / 10) missing are a third of that. A single one ends no test.
         """
         return self.missed > max(1.0, math.sqrt(self.joined / NOISE))
 

@@ -57,6 +57,11 @@ def _is_duration(field: str) -> str:
     return f"self.{field} != '' && self.{field}.matches(r'{DURATION_PATTERN}')"
 
 
+def _lasts(field: str, relation: str, bound: str) -> str:
+    """Return the rule of how long a time is; what is no duration is refused elsewhere."""
+    return f"!({_is_duration(field)}) || duration(self.{field}) {relation} duration('{bound}')"
+
+
 def _shorter(one: str, other: str) -> str:
     """Return the rule that one time is shorter than another; what is no duration is refused elsewhere."""
     are_durations = f"{_is_duration(one)} && {_is_duration(other)}"
@@ -100,7 +105,11 @@ class ABTest(ApiModel):
                 "nobody counts before primary.window has passed: raise maxDuration above it",
             ),
             cel(
-                f"!({_is_duration('primary.window')}) || duration(self.primary.window) <= duration('{LONGEST_WINDOW}')",
+                _lasts("primary.window", ">=", "1s"),
+                "in no time no outcome can come: raise primary.window to 1s or more, to what users need to act",
+            ),
+            cel(
+                _lasts("primary.window", "<=", LONGEST_WINDOW),
                 f"the collector keeps nothing for longer: shorten primary.window to {LONGEST_WINDOW} (45 days)",
             ),
         )

@@ -11,6 +11,8 @@ from sluice.cli.states import Tone
 from sluice.cli.steps import CURRENT, StepView
 from sluice.cli.view import RevisionView, View
 
+AFRESH = ", on users drawn anew"  # each test has others
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -67,8 +69,11 @@ def _rollout(view: View, raw: Mapping[str, Any], candidate: RevisionView, say: S
         yield abort
         return
     if rollout.get("inconclusive"):
-        yield Advice(say("promote", bound), "go on to the next step without the proof")
-        yield Advice(say("retry", bound), "give the step its time again")
+        tested = step is not None and step.title.startswith("test")
+        skips = "end the test in its favour without the proof" if tested else "go on to the next step without the proof"
+        again = "give the test its time again, or begin another one if its counts can show nothing"
+        yield Advice(say("promote", bound), skips)
+        yield Advice(say("retry", bound), again if tested else "give the step its time again")
         yield abort
         return
     if view.paused:
@@ -92,10 +97,14 @@ def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advic
     """Nothing is rolled out."""
     rejected = view.revision("rejected")
     if rejected and view.verdict == "NoWinner":
-        yield Advice(say("retry", f"--revision={rejected.revision}"), f"test {rejected.version} again")
+        yield Advice(say("retry", f"--revision={rejected.revision}"), f"test {rejected.version} again{AFRESH}")
     if rejected and view.verdict == "Failed":
         yield Advice("", "register a fixed version and move the alias, or")
-        yield Advice(say("retry", f"--revision={rejected.revision}"), f"try {rejected.version} again as it is")
+        tested = "abTest" in raw["spec"].get("strategy", {})
+        again = (
+            f"test {rejected.version} again as it is{AFRESH}" if tested else f"try {rejected.version} again as it is"
+        )
+        yield Advice(say("retry", f"--revision={rejected.revision}"), again)
     earlier = next((one for one in view.revisions if one.role == "retired"), None)
     if earlier:
         how = "at once, its pods are warm" if earlier.warm and earlier.ready else "its pods have to start first"

@@ -255,12 +255,36 @@ def test_where_users_stick_to_a_canary_the_counts_are_of_users() -> None:
     assert re.search(r"users +errors +rate +errors at 50 %", out.getvalue())
 
 
+def test_an_inconclusive_test_may_have_its_time_again_and_is_no_step_without_a_proof() -> None:
+    raw = ab_test()
+    raw["status"]["rollout"]["inconclusive"] = True
+    said = {one.command.split()[2]: one.why for one in advise(build(raw, (), NOW), raw) if one.command}
+    assert said["promote"] == "end the test in its favour without the proof"
+    assert said["retry"] == "give the test its time again, or begin another one if its counts can show nothing"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "why"),
+    [
+        ({"abTest": {"primary": {"metric": "m"}}}, "test penguins/2 again as it is, on users drawn anew"),
+        ({"canary": {}}, "try penguins/2 again as it is"),
+    ],
+)
+def test_who_was_worse_may_be_tried_again_by_the_same_strategy(strategy: Object, why: str) -> None:
+    worse = {"revision": TWO, "reason": "ProvenWorse", "message": "below 0", "at": "2030-01-01T11:00:00Z"}
+    raw = model_deployment(rejected=[worse], verdict="Failed")
+    raw["spec"]["strategy"] = strategy
+    assert [one.why for one in advise(build(raw, (), NOW), raw) if "retry" in one.command] == [why]
+
+
 def test_a_test_without_a_winner_is_no_failure() -> None:
     lost = {"revision": TWO, "reason": "NoWinner", "message": "after 2h", "at": "2030-01-01T11:00:00Z"}
     raw = model_deployment(rejected=[lost], verdict="NoWinner")
     view = build(raw, (), NOW)
     assert (view.state, view.tone) == ("Serving: the test had no winner", Tone.GOOD)
-    assert [one.why for one in advise(view, raw) if "retry" in one.command] == ["test penguins/2 again"]
+    assert [one.why for one in advise(view, raw) if "retry" in one.command] == [
+        "test penguins/2 again, on users drawn anew"
+    ]
     ended = ending(raw, "bbbb", None)
     assert ended
     assert ended.text == "penguins/2 did not win its test: after 2h"

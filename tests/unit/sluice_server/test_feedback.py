@@ -66,7 +66,10 @@ def test_any_content_type_will_do(client: FlaskClient) -> None:
     assert client.post("/feedback", data=body, content_type="text/plain", headers=ROUTED).status_code == 202
 
 
-@pytest.mark.parametrize("headers", [{}, {"x-sluice-assignment": "random"}, {"x-sluice-experiment": "nonsense"}, {"x-sluice-outcomes": "nonsense"}])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"x-sluice-assignment": "random"}, {"x-sluice-experiment": "nonsense"}, {"x-sluice-outcomes": "nonsense"}],
+)
 def test_without_an_experiment_there_is_no_need_for_outcomes(
     client: FlaskClient, collector: Collector, headers: dict[str, str]
 ) -> None:

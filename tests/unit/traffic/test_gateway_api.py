@@ -78,7 +78,10 @@ def test_the_whole_route() -> None:
                         "requestHeaderModifier": {
                             "set": [{"name": "x-sluice-assignment", "value": "random"}],
                             "remove": [
-                                "x-sluice-compare", "x-sluice-unit", "x-sluice-experiment", "x-sluice-window",
+                                "x-sluice-compare",
+                                "x-sluice-unit",
+                                "x-sluice-experiment",
+                                "x-sluice-window",
                                 "x-sluice-outcomes",
                             ],
                         },
