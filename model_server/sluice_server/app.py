@@ -68,6 +68,7 @@ def _add_answers(app: Flask, settings: Settings) -> None:
     """Counting, comparing, headers and errors, the same for every endpoint."""
     compared = Sender(settings.collector_url, comparing.CHANNEL) if settings.collector_url else None
     experiments = Experiments(settings)
+    app.extensions[sender.EXTENSION] = (*([compared] if compared else ()), *experiments.senders)
 
     @app.before_request
     def begin() -> None:

@@ -25,6 +25,11 @@ class Experiments:
         self._revision = settings.revision
         self._sender = Sender(settings.collector_url, CHANNEL) if settings.collector_url else None
 
+    @property
+    def senders(self) -> tuple[Sender, ...]:
+        """What waits to be told."""
+        return (self._sender,) if self._sender else ()
+
     def begin(self, assignment: str, headers: Headers) -> Asked | None:
         """A prediction request has arrived; None if it is of no experiment and no window."""
         unit = counted_unit(headers) if assignment == durations.COMPARED else None

@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Any
 
-from sluice_server import durations, feedback, metrics
+from sluice_server import durations, feedback, metrics, sender
 from sluice_server.settings import Settings
 from sluice_server.users import Users
 
@@ -13,6 +13,8 @@ from sluice_server.users import Users
 _KEEPALIVE_PROBE_AFTER_SECONDS = 60
 # For health checks, and for telling a request that the queue is full.
 _SPARE_THREADS = 4
+# A worker that has drained waits no longer for the collector.
+_FINISH_SECONDS = 1.0
 
 
 def options(settings: Settings, *, started: float) -> dict[str, Any]:
@@ -36,6 +38,10 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         metrics.worker_died(worker.pid)
         users.worker_died(worker.pid)
 
+    def worker_exit(_arbiter: Any, worker: Any) -> None:
+        application = getattr(worker, "wsgi", None)  # a worker that did not come up has none
+        sender.finish(application.extensions[sender.EXTENSION] if application else (), _FINISH_SECONDS)
+
     def post_fork(_arbiter: Any, worker: Any) -> None:
         worker.one_request_port = settings.shared_port
         durations.worker_began(settings.warm_up_seconds)
@@ -55,5 +61,6 @@ def options(settings: Settings, *, started: float) -> dict[str, Any]:
         "errorlog": "-",
         "when_ready": when_ready,
         "post_fork": post_fork,
+        "worker_exit": worker_exit,
         "child_exit": child_exit,
     }

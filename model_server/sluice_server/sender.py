@@ -1,14 +1,15 @@
 """Tells the collector things in the background: nothing here may delay an answer.
 
 What is told is put into a bounded queue, and a thread sends what is in it. What does not fit, because the collector is
-slow or away, is dropped and counted.
+slow or away, is dropped and counted. What waits when the worker ends is sent first, in the short time that there is.
 """
 
 import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -17,9 +18,11 @@ from prometheus_client import Counter
 
 from sluice_server.protocols.mlflow import dumps
 
+EXTENSION: Final = "sluice_senders"  # where a Flask application has its senders
 PAUSE_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 2.0
+LAST_RETRY_SECONDS: Final = 0.1
 # An answer has no partner later than that; and after ten minutes the collector would not know that it has it already.
 PATIENCE_SECONDS: Final = 60.0
 FATES: Final = ("sent", "dropped", "refused")
@@ -55,13 +58,23 @@ def create_series(fates: Counter) -> None:
         fates.labels(fate)
 
 
+def finish(senders: Iterable["Sender"], seconds: float) -> None:
+    """Send all that waits, in the worker's last moments; what takes longer than this is lost."""
+    used, until = list(senders), time.monotonic() + seconds
+    for sender in used:
+        sender.end()
+    for sender in used:
+        sender.join(max(0.0, until - time.monotonic()))
+
+
 class Sender:
     """Sends one kind of things to the collector at `url`, from one thread in each worker process."""
 
     def __init__(self, url: str, channel: Channel) -> None:
         self._address = f"{url.rstrip('/')}{channel.path}"
         self._channel = channel
-        self._waiting: queue.Queue[Telling] = queue.Queue(channel.capacity)
+        self._waiting: queue.Queue[Telling | None] = queue.Queue(channel.capacity)
+        self._ending = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -79,26 +92,41 @@ class Sender:
                     self._thread = threading.Thread(target=self._send_all, name=name, daemon=True)
                     self._thread.start()
 
+    def end(self) -> None:
+        """Nothing more comes: send what waits without a pause, and then no more."""
+        self._ending.set()
+        with suppress(queue.Full):  # then nobody waits for something to come
+            self._waiting.put_nowait(None)
+
+    def join(self, seconds: float) -> None:
+        """Wait until all is sent, after `end`; at most so long."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
     def _send_all(self) -> None:
         pool = urllib3.PoolManager(maxsize=1, retries=False, timeout=TIMEOUT_SECONDS)
-        while True:
-            batch = list(self._batch())
+        while batch := self._batch():
             until = time.monotonic() + PATIENCE_SECONDS
             while not self._sent(pool, batch):
                 if time.monotonic() > until:
                     self._count("dropped", len(batch))
                     break
-                time.sleep(RETRY_SECONDS)
+                if self._ending.wait(RETRY_SECONDS):
+                    time.sleep(LAST_RETRY_SECONDS)
             if len(batch) < self._channel.batch:
-                time.sleep(PAUSE_SECONDS)
+                self._ending.wait(PAUSE_SECONDS)
 
-    def _batch(self) -> Iterator[Telling]:
-        yield self._waiting.get()
-        for _ in range(self._channel.batch - 1):
+    def _batch(self) -> list[Telling]:
+        """Return what waits, or else what comes next; nothing when all is sent at the end."""
+        batch: list[Telling] = []
+        while len(batch) < self._channel.batch:
             try:
-                yield self._waiting.get_nowait()
+                told = self._waiting.get(block=not batch and not self._ending.is_set())
             except queue.Empty:
-                return
+                break
+            if told is not None:
+                batch.append(told)
+        return batch
 
     def _sent(self, pool: urllib3.PoolManager, batch: list[Telling]) -> bool:
         """Send a batch; say whether it is done with. The collector counts each of it once, however often it comes."""

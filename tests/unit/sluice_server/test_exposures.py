@@ -1,5 +1,7 @@
 """What the collector is told of who was answered by which version, by the real server."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -91,6 +93,30 @@ def test_a_collector_that_is_away_harms_no_answer(classifier_dir: Path, tmp_path
     assert page['sluice_users_total{outcome="seen"}'] == 1
     assert page['sluice_exposures_total{fate="sent"}'] == page['sluice_exposures_total{fate="refused"}'] == 0
     assert server.stop() == 0
+
+
+def test_what_waits_when_the_server_ends_is_told(classifier_dir: Path, tmp_path: Path, collector: Collector) -> None:
+    server = start(classifier_dir, tmp_path, SLUICE_COLLECTOR_URL=collector.url)
+    names = [f"r{number}" for number in range(30)]
+    with server.connect() as connection:
+        for name in names:
+            predict(connection, GOOD_ROW, x_request_id=name, x_user_id="u", **ROUTED)
+    assert server.stop() == 0
+    assert [told["request"] for told in collector.kept["exposures"]] == names
+
+
+def test_what_waits_when_a_worker_ends_is_told_and_another_takes_its_place(
+    classifier_dir: Path, tmp_path: Path, collector: Collector
+) -> None:
+    server = start(classifier_dir, tmp_path, SLUICE_COLLECTOR_URL=collector.url)
+    server.predict(GOOD_ROW, x_request_id="first", x_user_id="u", **ROUTED)
+    until(lambda: collector.kept["exposures"])  # a pause begins
+    (worker,) = server.workers()
+    server.predict(GOOD_ROW, x_request_id="last", x_user_id="u", **ROUTED)
+    os.kill(worker, signal.SIGTERM)
+    until(lambda: server.workers() not in ([worker], []))
+    assert [told["request"] for told in collector.kept["exposures"]] == ["first", "last"]
+    server.stop()
 
 
 def test_more_of_them_may_wait_than_are_sent_in_one_call() -> None:

@@ -1,11 +1,12 @@
 """What is told in the background, and what becomes of it when the collector is slow, away or refuses it."""
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from prometheus_client import Counter
-from sluice_server.sender import Channel, Sender, create_series
+from sluice_server.sender import Channel, Sender, create_series, finish
 
 from tests.unit.sluice_server.collecting import Collector, free_port
 from tests.unit.sluice_server.running import until
@@ -86,6 +87,45 @@ def test_a_full_batch_is_followed_by_the_next_at_once(collector: Collector, monk
     for number in range(5):
         sender.offer(Told(f"r{number}"))
     until(lambda: len(collector.told) == 5)
+
+
+def test_at_the_end_all_that_waits_is_sent_without_a_pause(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PAUSE_SECONDS", "RETRY_SECONDS"):
+        monkeypatch.setattr(f"sluice_server.sender.{name}", 3600)
+    collector.statuses = [200, 503]
+    used = channel(batch=4, capacity=10)
+    sender = Sender(collector.url, used)
+    sender.offer(Told("first"))
+    until(lambda: fates(used) == {"sent": 1})  # and now it pauses
+    for number in range(10):
+        sender.offer(Told(f"r{number}"))
+    finish([sender, Sender(collector.url, channel())], 30)
+    assert fates(used) == {"sent": 11}
+    assert requests(collector) == ["first", *(f"r{number}" for number in range(10))]
+
+
+def test_the_end_of_a_sender_that_waits_for_nothing_is_at_once(collector: Collector) -> None:
+    used = channel()
+    sender = Sender(collector.url, used)
+    sender.offer(Told("r1"))
+    until(lambda: fates(used) == {"sent": 1})
+    began = time.monotonic()
+    finish([sender], 30)
+    assert time.monotonic() - began < 10
+    assert not sender._thread or not sender._thread.is_alive()
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_nobody_waits_long_for_a_collector_that_is_away(collector: Collector, hangs: bool) -> None:
+    if hangs:
+        collector.hold.clear()
+    sender = Sender(collector.url if hangs else f"http://127.0.0.1:{free_port()}", channel())
+    sender.offer(Told("r1"))
+    began = time.monotonic()
+    finish([sender] * 3, 0.3)
+    assert 0.2 < time.monotonic() - began < 1.5
 
 
 def test_what_is_refused_or_cannot_be_told_stops_nothing(collector: Collector) -> None:
