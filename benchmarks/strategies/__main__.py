@@ -2,7 +2,8 @@
 
 For each strategy the same two versions and the same load: a good version is rolled out, and taken back by a person's
 command; then a version that answers 500 to everything is rolled out. All figures are from the clients' log; pods are
-counted in the API server's list, twice a second. Each of the users sends every n-th request.
+counted in the API server's list, twice a second. Each of the users sends every n-th request. Where users can stick to a
+version, another rollout shows whether they do, while pods and the operator are restarted.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from benchmarks.strategies.figures import USERS
 from benchmarks.strategies.plot import svg
 from benchmarks.strategies.report import page
 from benchmarks.strategies.results import Result, merged
-from benchmarks.strategies.specs import SUBJECTS, USER_HEADER
+from benchmarks.strategies.specs import SUBJECTS, USER_HEADER, Held
+from benchmarks.strategies.sticking import Sticking
 from benchmarks.strategies.trial import REPLICAS, Trial
 from hack.demo.watching import Watcher
+from hack.load import Load
 from hack.stack.commands import StackError
 from hack.stack.install import bring_up
 
@@ -78,7 +81,17 @@ def measured(bench: Bench, name: str, *, feedback: bool) -> dict[str, Any]:
     )
     with bench.load(RATE, headers_of) as load:
         time.sleep(5)
-        return Trial(bench, name, load, feedback).run()
+        row = Trial(bench, name, load, feedback).run()
+        return {**row, "sticking": stuck(bench, subject.held, load)} if subject.held else row
+
+
+def stuck(bench: Bench, held: Held, load: Load) -> dict[str, Any] | None:
+    """Measure whether users stick; what else was measured of the strategy stays when that fails."""
+    try:
+        return Sticking(bench, held, load).run()
+    except (StackError, TimeoutError) as problem:
+        print(f"whether users stick ({held.title}) could not be measured: {problem}", file=sys.stderr, flush=True)
+        return None
 
 
 def store(row: dict[str, Any]) -> None:

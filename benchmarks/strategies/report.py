@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from benchmarks.strategies.figures import TAKEN_UP_SECONDS
 from benchmarks.strategies.grades import COLUMNS, TEXTBOOK, Disagreement, Grade, Level, disagreements, grades
 from benchmarks.strategies.results import Result, Row
+from benchmarks.strategies.specs import SUBJECTS
+from benchmarks.strategies.sticking import Assigned
 
 Cell = Callable[[Row, Result], str]
 UNMEASURED = "–"
@@ -78,6 +80,11 @@ OWN_OUTCOMES = (
     "The winner of the A/B test follows from outcomes that the benchmark itself sends (users convert far more often "
     "with the good version): its time says how fast a clear winner is found, not how long a real test takes."
 )
+STICKING = (
+    "A rollout of its own, of the good version with `traffic.sticky`, which stays at one weight. Meanwhile a pod of "
+    "each version is deleted, and the operator restarted. Beside the error is the standard deviation of the share, "
+    "were each user drawn by himself. Who went back is counted from the rollout's begin, while the share grew, too."
+)
 LEVELS = (
     "Grades follow from the figures by these rules. Against a largest value: none up to a twentieth of it, low up to a "
     "third, medium up to two thirds, high above."
@@ -98,6 +105,7 @@ def page(result: Result, plot: str) -> str:
         ),
         *_other_runs(result),
         _list(*NOTES, *([OWN_OUTCOMES] if any(row.strategy == "abTest" for row in rows) else [])),
+        *_sticking(result),
         "## Beside the textbook",
         "What textbooks say, and in brackets what follows from the figures where that is something else "
         f"({UNMEASURED}: it was not measured).",
@@ -125,6 +133,27 @@ def _other_runs(result: Result) -> list[str]:
         if row.date and (row.date, row.commit) != (result.machine.date, result.machine.commit)
     ]
     return [f"Of other runs: {', '.join(others)}."] if others else []
+
+
+def _sticking(result: Result) -> list[str]:
+    """Show whether users stick to a version, where that was measured."""
+    rows = []
+    for row in result.strategies:
+        held = SUBJECTS[row.strategy].held if row.strategy in SUBJECTS else None
+        if held is None or row.sticking is None:
+            continue
+        found = Assigned(**dict(row.sticking))
+        share = f"{found.candidate} of {found.users}, wanted {found.weight} %"
+        rows.append([
+            held.title, share, f"{100 * found.error:.1f} ± {100 * found.noise:.1f}", str(found.both), str(found.back)
+        ])  # fmt: skip
+    if not rows:
+        return []
+    head = [
+        "", "users at the new version", "off by, percentage points", "users who met both versions meanwhile",
+        "users who went back to the old one",
+    ]  # fmt: skip
+    return ["## Users who stick", STICKING, _table(head, rows)]
 
 
 def _told(result: Result) -> list[str]:

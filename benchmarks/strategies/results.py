@@ -64,6 +64,16 @@ class Bad(_Stored):
     failure_to_back: float | None = None
 
 
+class Stuck(_Stored):
+    """Users at a weight that stayed, as `sticking.Assigned` has them."""
+
+    weight: int
+    users: int
+    candidate: int
+    both: int
+    back: int
+
+
 class Row(_Stored):
     """One strategy."""
 
@@ -76,6 +86,7 @@ class Row(_Stored):
     good: Good
     command: Command
     bad: Bad
+    sticking: Stuck | None = None
 
 
 class Machine(_Stored):

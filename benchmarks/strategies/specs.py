@@ -13,6 +13,16 @@ Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Held:
+    """A rollout of a good version with sticky users, which stays at a weight in percent until somebody ends it."""
+
+    title: str
+    strategy: Fields
+    weight: int
+    traffic: Fields = field(default_factory=lambda: {"sticky": {"header": USER_HEADER}})
+
+
+@dataclass(frozen=True)
 class Subject:
     """A strategy as it is measured.
 
@@ -22,6 +32,7 @@ class Subject:
         analysis: the `analysis` part, where the default can't be proven with the users that there are.
         least: the smallest of both that does what is measured; everything else has a default.
         components: what has to be installed beside the operator.
+        held: how it is measured whether users stick, where they do.
     """
 
     strategy: Fields
@@ -29,6 +40,7 @@ class Subject:
     traffic: Fields = field(default_factory=dict)
     analysis: Fields = field(default_factory=dict)
     components: tuple[str, ...] = ()
+    held: Held | None = None
 
     @property
     def written(self) -> int:
@@ -52,6 +64,9 @@ SUBJECTS: Mapping[str, Subject] = {
             {"setWeight": 10}, {"analysis": {"marginAbsolute": 0.03}}, {"setWeight": 50}, {"analysis": {}},
         ]}},
         {"strategy": {"canary": {}}},
+        held=Held("canary, sticky", {"canary": {"steps": [
+            {"setWeight": 10}, {"pause": {"duration": "25s"}}, {"setWeight": 50}, {"pause": {"duration": "1h"}},
+        ]}}, weight=50),
     ),
     # With `then: Canary`, the default, most of what is measured would be the canary's.
     "shadow": Subject(
@@ -70,6 +85,8 @@ SUBJECTS: Mapping[str, Subject] = {
         # A hundred users without a failure prove no smaller margin.
         analysis={"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.08}}]},
         components=("collector",),
+        # Nobody tells outcomes, so that nothing is concluded.
+        held=Held("abTest", {"abTest": {"primary": {"metric": METRIC, "aggregate": "Mean"}}}, weight=50),
     ),
 }  # fmt: skip
 

@@ -34,6 +34,15 @@ def test_the_api_knows_every_field(name: str) -> None:
         assert kept(traffic, Traffic.model_validate(traffic).to_kubernetes())
 
 
+@pytest.mark.parametrize("name", [name for name, subject in SUBJECTS.items() if subject.held])
+def test_who_sticks_is_measured_by_what_the_api_knows(name: str) -> None:
+    held = SUBJECTS[name].held
+    assert held
+    assert kept(held.strategy, Strategy.model_validate(held.strategy).to_kubernetes())
+    assert kept(held.traffic, Traffic.model_validate(held.traffic).to_kubernetes())
+    assert f"{held.weight}" in str(Strategy.model_validate(held.strategy).to_kubernetes())
+
+
 def test_fields_are_counted_that_a_user_writes() -> None:
     steps = {"canary": {"steps": [{"setWeight": 10}, {"analysis": {}}, {"pause": {"duration": "1m"}}]}}
     assert len(list(leaves({"recreate": {}}))) == 1
