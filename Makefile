@@ -61,10 +61,10 @@ demo: venv  ## See the main job: a good version promoted, a failing one rolled b
 TEST_CLUSTER ?= $(if $(filter kind current,$(CLUSTER)),$(CLUSTER),sluice-test)
 PYTEST := $(RUN)/pytest
 ON_CLUSTER := SLUICE_TEST_CLUSTER=$(TEST_CLUSTER) $(PYTEST)
-# Who computes takes all cores, a file each; who mostly waits for the cluster shares them with one more.
+# Who needs what a whole file shares stays together; on the cluster a test waits as long as it computes.
 CORES := $(shell nproc)
 PARALLEL := -n $(CORES) --dist loadfile
-WAITING := -n $(shell expr $(CORES) + 1) --dist worksteal
+WAITING := -n $(CORES) --dist worksteal
 # Faults of a node's own processes can be made only where the node is this machine.
 HERE := $(if $(filter kind current,$(TEST_CLUSTER)), and not embedded)
 

@@ -10,3 +10,6 @@ from hypothesis import settings
 if "CI" not in os.environ:
     settings.register_profile("untimed", deadline=None)
     settings.load_profile("untimed")
+
+# pytest-xdist tells its workers how wide the terminal is, and what prints tables would heed it.
+os.environ.pop("COLUMNS", None)

@@ -117,14 +117,14 @@ class Reconciler:
             pairs = await self.compare(comparison(meta["namespace"], status.record))
         if status.record and (test := under_test(spec, status)):
             results = await self._results(comparison(meta["namespace"], status.record), test, memory)
-        meant = world.objects.get(("HTTPRoute", targeted_name(name)))
+        meant, idle = (world.objects.get(("HTTPRoute", of(name))) for of in (targeted_name, preview_name))
         seen = Observation(
             generation=meta["generation"],
             model=await self.registry.get(spec.model.reference),
             server_image=self.server_image,
             revisions=world.revisions,
             route=world.route and replace(world.route, settled=_settled(name, spec, world, memory, now)),
-            preview=world.preview,
+            preview=world.preview and replace(world.preview, settled=memory.has_settled(idle, now)),
             targeted=world.targeted and replace(world.targeted, settled=memory.has_settled(meant, now)),
             gateway_problem=world.gateway_problem,
             autoscaling_problem=world.autoscaling_problem,

@@ -11,7 +11,7 @@ from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
 from sluice.core import demand, gates, layout, sharing, targeted
 from sluice.core.announce import announcements
-from sluice.core.describe import describe
+from sluice.core.describe import awaits_proxies, describe
 from sluice.core.future import without_future
 from sluice.core.guards import GUARDS
 from sluice.core.observation import Observation
@@ -96,6 +96,7 @@ def decide(
             READY_SECONDS if not asks and gates.answers_lack(seen) else outcome.requeue_after,
             READY_SECONDS if facts.down_since or layout.unsettled(facts, kept, seen, now) else outcome.requeue_after,
             sharing.awaited(spec, facts, seen),
+            READY_SECONDS if awaits_proxies(described) else outcome.requeue_after,
             READY_SECONDS if targeted.unsettled(meant, seen) else outcome.requeue_after,
             late + ROUNDING if late and (facts.preview or facts.targeted or facts.gating) else outcome.requeue_after,
         ),

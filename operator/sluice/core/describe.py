@@ -44,7 +44,7 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     wanted = spec.desired_replicas if facts.stable else 0
     if rollout:
         wanted += after.candidate.replicas
-    says = conditions(after, outcome, problem)
+    says = conditions(before, after, outcome, problem)
     return facts.model_copy(
         update={
             "observed_generation": seen.generation,
@@ -84,8 +84,12 @@ def problem_of(situation: Situation) -> Says | None:
     return None
 
 
-def conditions(situation: Situation, outcome: Outcome, problem: Says | None) -> Mapping[str, Says]:
-    """Return all conditions: observations only, never read back."""
+def conditions(
+    before: ModelDeploymentStatus, situation: Situation, outcome: Outcome, problem: Says | None
+) -> Mapping[str, Says]:
+    """Return all conditions: observations only; read back is none but that it was ready, which a new route for the
+    same pods does not end.
+    """
     facts, refused = situation.status, situation.refused
     available = _available(situation, problem)
     progressing = _progressing(situation, outcome)
@@ -95,6 +99,8 @@ def conditions(situation: Situation, outcome: Outcome, problem: Says | None) -> 
     up_to_date = facts.stable is not None and facts.rollout is None and (situation.wanted == facts.stable or lost)
     if available.status is TRUE and problem is None and up_to_date and not route_taken(situation):
         ready = waiting_for_traffic(situation)
+    elif available.status is TRUE and problem is None and up_to_date and not _known(before, situation):
+        ready = Says(FALSE, WAITING_FOR_PROXIES, "the gateway has taken the route; waiting until all proxies know it")
     elif available.status is TRUE and problem is None and up_to_date:
         ready = Says(TRUE, "Serving", outcome.message)
     else:
@@ -135,6 +141,7 @@ def timed(
 
 PREVIEW_REFUSED = "PreviewRefused"
 NOT_STICKY = "UsersNotSticky"
+WAITING_FOR_PROXIES = "WaitingForProxies"
 WAITING_FOR_GATEWAY = "waiting for the gateway to take the route"
 
 
@@ -149,6 +156,18 @@ def route_taken(situation: Situation) -> bool:
     """Whether the gateway has taken the route as it has to be when nothing is rolled out: all traffic on stable."""
     stable, route = situation.status.stable, situation.seen.route
     return bool(stable and route and route.accepted and route.weights.get(stable.name) == 100)
+
+
+def _known(before: ModelDeploymentStatus, situation: Situation) -> bool:
+    """Whether a request reaches stable by whatever proxy it comes: some need a moment for their first route."""
+    ready, route = before.condition("Ready"), situation.seen.route
+    return bool(route and route.settled) or (ready is not None and ready.status is TRUE)
+
+
+def awaits_proxies(status: ModelDeploymentStatus) -> bool:
+    """Whether a status has to be looked at again in a moment, because only the proxies are missing."""
+    ready = status.condition("Ready")
+    return ready is not None and ready.reason == WAITING_FOR_PROXIES
 
 
 def recreating(situation: Situation) -> bool:

@@ -85,7 +85,7 @@ def not_previewed(situation: Situation) -> str | None:
     """Say that the candidate can't be reached at its preview address yet, if so."""
     preview, name = situation.seen.preview, situation.rollout.revision.name if situation.rollout else ""
     if preview and preview.accepted and preview.weights.get(name) == 100:
-        return None
+        return None if preview.settled else "waiting until all proxies know the preview"
     if preview and preview.accepted is False:
         return f"the preview is refused by the gateway ({preview.message})"
     return "waiting for the gateway to take the preview"

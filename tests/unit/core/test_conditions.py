@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sluice.core.observation import RouteState
 
-from tests.unit.core.moments import ANALYZING, AT_20, DOWN, EARLY, NOW, SERVING, Moment
+from tests.unit.core.moments import ANALYZING, AT_20, DOWN, EARLY, NOW, SERVING, Moment, name
 
 PARKED = SERVING.edited(replicas=0).running("1", 0)
+UNKNOWN = replace(SERVING, route=RouteState({name("1"): 100}, accepted=True, settled=False))
 REFUSED = SERVING.gateway_at({"1": 100}, accepted=False, message="no such listener")
 
 # the moment, a condition, its status and reason
@@ -17,6 +19,9 @@ SAYS = [
     ("installing", Moment(), "Ready", "False", "Installing"),
     ("installing", Moment(), "Available", "False", "NotInstalled"),
     ("serving", SERVING, "Ready", "True", "Serving"),
+    ("serving, but some proxy may not know it", UNKNOWN, "Ready", "False", "WaitingForProxies"),
+    ("serving, but some proxy may not know it", UNKNOWN, "Available", "True", "PodsReady"),
+    ("serving by a new route", replace(UNKNOWN, status=SERVING.plan.status), "Ready", "True", "Serving"),
     ("serving", SERVING, "Available", "True", "PodsReady"),
     ("serving", SERVING, "Progressing", "False", "Complete"),
     ("serving", SERVING, "Degraded", "False", "AsExpected"),

@@ -55,7 +55,7 @@ ALL = tuple(result(gate) for gate in NAMES)
 ALL_PASSED = known(at_gates(), *ALL)
 NO = result("goldenSet", FAILED, "accuracy 0.5 on 80 rows, at least 0.9 wanted")
 UNSURE = result("smoke", UNDECIDED, "nobody there")
-PREVIEW = RouteState({name("2"): 100}, accepted=True)
+PREVIEW = RouteState({name("2"): 100}, accepted=True, settled=True)
 
 # what happens, the moment, the reason, and words that its message must have
 RULES = [

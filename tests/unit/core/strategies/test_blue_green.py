@@ -22,8 +22,11 @@ def blue_green(**wants: Any) -> Moment:
     return SERVING.edited(strategy={"blueGreen": wants})
 
 
-def previewing(moment: Moment, *, accepted: bool | None = True, message: str = "") -> Moment:
-    preview = RouteState({name("2"): 100}, accepted=accepted, message=message)
+def previewing(
+    moment: Moment, *, accepted: bool | None = True, settled: bool | None = None, message: str = ""
+) -> Moment:
+    known = accepted is True if settled is None else settled
+    preview = RouteState({name("2"): 100}, accepted=accepted, settled=known, message=message)
     return replace(moment, preview=preview)
 
 
@@ -38,6 +41,8 @@ VERIFY = at(3, weight=100)
 RULES = [
     ("the pods for the preview start", PREVIEW.running("2", 1), "ScalingUp", ["1 of 2 pods ready"]),
     ("the preview is not there yet", PREVIEW, "WaitingForPreview", ["waiting for the gateway to take the preview"]),
+    ("some proxy may not know the preview", previewing(PREVIEW, settled=False), "WaitingForPreview",
+     ["waiting until all proxies know the preview"]),
     ("the preview is refused", previewing(PREVIEW, accepted=False, message="no listener"), "WaitingForPreview",
      ["refused by the gateway (no listener)"]),
     ("the preview is refused for too long", previewing(at(0, age=700), accepted=False, message="no listener"),
