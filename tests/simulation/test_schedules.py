@@ -49,6 +49,16 @@ MORE = (
     (GATED, WITH_GATES),
     (TESTED, TESTS),
 )
+# What each range of seeds is about, by its first.
+RANGES = {
+    0: "canary",
+    ALL_STRATEGIES: "strategies that change",
+    EARLY_ADOPTERS: "with early adopters",
+    WITH_SHADOWS: "with shadows",
+    GATED: "with gates",
+    PLAIN_FROM: "without a gateway",
+    TESTED: "with A/B tests",
+}
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
 
 
