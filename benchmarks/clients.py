@@ -83,7 +83,7 @@ class Watch:
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Watch:
-        listed = self.client.one(Request("GET", self.path))
+        listed = self.client.one(Request("GET", self.path), timeout=300.0)  # of 10,000 it may take minutes
         for item in listed["items"]:
             self._note(item)
         self._thread = threading.Thread(target=self._follow, args=(listed["metadata"]["resourceVersion"],), daemon=True)
