@@ -13,6 +13,8 @@ from tests.e2e.faults import rejection
 from tests.e2e.subject import Status, Subject, condition, is_true, rejected, stable, weight
 from tests.e2e.users import GOING_ON, HEADER, METRIC, Users
 
+pytestmark = pytest.mark.alone  # a request that fails for want of a core counts against a version
+
 FIRST, BETTER = 1, 2
 SYSTEM = "sluice-system"
 ERRORS = {"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.05}}]}
@@ -62,7 +64,6 @@ def restart(subject: Subject, version: int) -> None:
     )
 
 
-@pytest.mark.alone
 def test_users_stay_through_restarts_and_the_winner_is_promoted(subject: Subject, users: Coming) -> None:
     install(subject, strategy=ab_test(minDuration="5m", onWinner="Hold"), replicas=3)
     with users({str(FIRST): 0.1, str(BETTER): 0.6}) as coming:

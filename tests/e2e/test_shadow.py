@@ -11,6 +11,8 @@ from hack.load import Load
 from tests.e2e.faults import failed
 from tests.e2e.subject import Subject, condition, is_true, rejected, stable
 
+pytestmark = pytest.mark.alone  # a request that fails for want of a core counts against a version
+
 FIRST, BETTER, BROKEN = 1, 2, 4
 SYSTEM, COLLECTOR = "sluice-system", "deployment/sluice-collector"
 Traffic = Callable[[float], Load]
@@ -79,7 +81,6 @@ def test_a_version_that_fails_is_found_out_before_anybody_meets_it(subject: Subj
     assert answered(load) == {str(FIRST)}
 
 
-@pytest.mark.alone
 def test_users_notice_nothing_of_a_collector_that_is_away(
     subject: Subject, traffic: Traffic, collector: Callable[[int], None]
 ) -> None:
