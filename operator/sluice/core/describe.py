@@ -100,7 +100,8 @@ def conditions(
     if available.status is TRUE and problem is None and up_to_date and not route_taken(situation):
         ready = waiting_for_traffic(situation)
     elif available.status is TRUE and problem is None and up_to_date and not _known(before, situation):
-        ready = Says(FALSE, WAITING_FOR_PROXIES, "the gateway has taken the route; waiting until all proxies know it")
+        knows = "all nodes know the Service's pods" if situation.spec.by_pods else "all proxies know the route"
+        ready = Says(FALSE, WAITING_FOR_PROXIES, f"waiting until {knows}")
     elif available.status is TRUE and problem is None and up_to_date:
         ready = Says(TRUE, "Serving", outcome.message)
     else:
