@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,11 +20,38 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tests.unit.sluice_training import tracking
 
+PER_PROCESS = (
+    ("_tracking_service.utils", "_tracking_uri"),
+    ("_model_registry.utils", "_registry_uri"),
+    ("fluent", "_active_experiment_id"),
+)
+
 
 @pytest.fixture(scope="package", autouse=True)
 def _one_thread() -> Iterator[None]:
     """As the command line does: threads of OpenMP on a busy machine only wait for each other."""
     with threadpool_limits(1):
+        yield
+
+
+@contextmanager
+def _mlflow_as_it_was() -> Iterator[None]:
+    """`register` is made for a process of its own: MLflow keeps server and experiment per process and for its children.
+
+    Tests of other packages may follow in this one.
+    """
+    with pytest.MonkeyPatch.context() as process:
+        for module, name in PER_PROCESS:
+            process.setattr(f"mlflow.tracking.{module}.{name}", None)
+        for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID"):
+            process.setenv(variable, "")  # so that it is known whether it was there
+            process.delenv(variable)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_stays() -> Iterator[None]:
+    with _mlflow_as_it_was():
         yield
 
 
@@ -50,4 +78,5 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def registered(tracking_uri: str, demo: dict[str, Trained]) -> dict[str, Registered]:
-    return {kind: register(each, name="penguins", tracking_uri=tracking_uri) for kind, each in demo.items()}
+    with _mlflow_as_it_was():
+        return {kind: register(each, name="penguins", tracking_uri=tracking_uri) for kind, each in demo.items()}
