@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sluice_training.data import request_rows
 
+from hack.users import GOING_ON, HEADER, METRIC, Users
 from tests.e2e.faults import rejection
 from tests.e2e.subject import Status, Subject, condition, is_true, rejected, stable, weight
-from tests.e2e.users import GOING_ON, HEADER, METRIC, Users
 
 pytestmark = pytest.mark.alone  # a request that fails for want of a core counts against a version
 

@@ -12,9 +12,9 @@ import yaml
 from sluice_training.data import request_rows
 
 from hack.load import Load
+from hack.users import Users
 from tests.e2e.inside import InsideLoad
 from tests.e2e.subject import Subject, is_true, stable
-from tests.e2e.users import Users
 
 ROOT = Path(__file__).parents[2]
 FIRST, BETTER = 1, 2

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sluice_training.data import request_rows
 
+from hack.users import HEADER, Users
 from tests.e2e.faults import rejection
 from tests.e2e.subject import Subject, is_true, rejected, stable, weight
-from tests.e2e.users import HEADER, Users
 
 FIRST, BETTER, FAILING = 1, 2, 3
 STEPS = [

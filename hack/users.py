@@ -51,7 +51,7 @@ class Users:
     told: list[int] = field(default_factory=list)  # statuses of feedback
 
     def __post_init__(self) -> None:
-        self._stop, self._rng = threading.Event(), random.Random(5)
+        self._stop, self._rng = threading.Event(), random.Random(5)  # noqa: S311 (whose choice it is harms nobody)
         self._rows = itertools.cycle([{"dataframe_records": [row]} for row in self.rows])
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="users", daemon=True)
 

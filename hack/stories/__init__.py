@@ -1,0 +1,1 @@
+"""Stories of rollouts, lived through on a real cluster: docs/stories.md."""
