@@ -9,16 +9,22 @@ from typing import Any, cast
 import pytest
 from sluice.api.strategy import Strategy
 
-from benchmarks.rollouts import BETTER, FIRST, Bench
+from benchmarks.rollouts import BETTER, BROKEN, FIRST, Bench
 from benchmarks.shadow import (
     ALONE,
+    CANDIDATES,
     COPIES,
     COPYING,
-    IDLE,
     IDLING,
+    LATE,
+    SLOW,
+    goes_on,
     joined,
     measure,
+    noise,
     offered,
+    p99,
+    pieces,
     pooled,
     sampled,
     summed_up,
@@ -63,13 +69,13 @@ class Cluster:
 
     def move_alias(self, alias: str, version: int) -> None:
         self.done.append(version)
-        self.candidate = version == BETTER
+        self.candidate = version != FIRST
         self.given += 25 * self.candidate
 
     def look(self) -> Sight:
         if not self.candidate:
             return Sight({"status": {"record": "bench-7"}})
-        rollout = {"revision": {"modelVersion": "2"}}
+        rollout = {"revision": {"modelVersion": "2"}, "evidence": {"pairs": {"pairs": 1}}}
         return Sight({"status": {"record": "bench-7", "rollout": rollout, "message": "paused until somebody promotes"}})
 
 
@@ -100,9 +106,41 @@ def test_a_window_tells_what_users_saw() -> None:
 def test_windows_of_one_kind_are_summed_up_by_their_medians() -> None:
     windows = [{"requests": 10, "failed": n, "p50": 5.0 + n, "p99": 50.0 * n} for n in range(3)]
     assert pooled(windows) == {"requests": 30, "failed": 3, "p50": 6.0, "p99": 50.0}
-    table = summed_up({"windows": {ALONE: windows, COPIES: windows[:1]}, "pairs": [{"pairs": 9, "sampled": 10}] * 2})
-    assert f"| {ALONE} | 5, 6, 7 | 0, 50, 100 | 3 |" in table
-    assert "joined: 18 of 20 sampled requests" in table
+    table = summed_up(
+        {
+            "windows": {ALONE: windows, COPIES: windows[:1]},
+            "pairs": {COPIES: [{"pairs": 9, "sampled": 10}] * 2},
+            "noise": {COPIES: {"ratio": 1.04, "from": 0.8, "to": 1.3}},
+        }
+    )
+    assert f"| {ALONE} | 5, 6, 7 | 0, 50, 100 | – | 3 | – |" in table
+    assert f"| {COPIES} | 5 | 0 | 1.04 (0.80 to 1.30) | 0 | 18 of 20 |" in table
+
+
+def test_neighbours_in_time_stay_together() -> None:
+    answers = [
+        Answer(at, at + 0.001 * number, 200, "", "1") for number, at in enumerate((10.0, 11.0, 14.9, 15.0, 27.0))
+    ]
+    found = pieces(answers)
+    assert [[round(each) for each in piece] for piece in found] == [[0, 1, 2], [3], [4]]
+    assert p99(found) == pytest.approx(4)
+
+
+def test_what_is_the_same_lies_within_the_noise_and_what_is_slower_does_not() -> None:
+    calm = [[5.0 + piece % 3] * 50 for piece in range(12)]
+    same, slower = noise(calm, list(reversed(calm))), noise([[3 * each for each in piece] for piece in calm], calm)
+    assert same["ratio"] == 1.0
+    assert same["from"] <= 1.0 <= same["to"]
+    assert slower["ratio"] == pytest.approx(3.0)
+    assert slower["from"] > 1.0
+
+
+def test_a_candidate_is_looked_at_once_it_waits_or_is_compared() -> None:
+    compared = {"rollout": {"evidence": {"pairs": {"pairs": 1}}}}
+    assert goes_on(compared, COPYING)
+    assert not goes_on({"rollout": {"evidence": {}}}, COPYING)
+    assert not goes_on(compared, IDLING)
+    assert goes_on({"message": "paused until somebody promotes"}, IDLING)
 
 
 @pytest.mark.parametrize("strategy", [IDLING, COPYING])
@@ -121,7 +159,8 @@ def test_each_round_has_every_window_and_each_candidate_is_taken_away(monkeypatc
     monkeypatch.setattr("time.sleep", sleep)
     monkeypatch.setattr(Bench, "load", lambda *_: nullcontext(load))
     *_, last = measure(Bench(cast(Any, cluster), cast(Any, cluster)), 2, 40)
-    assert {name: len(found) for name, found in last["windows"].items()} == {ALONE: 2, IDLE: 2, COPIES: 2}
-    assert cluster.done == [*("blueGreen", BETTER, FIRST, "shadow", BETTER, FIRST)] * 2
-    assert [one["sampled"] for one in last["pairs"]] == [50, 50], "of the copies alone, and of both pods"
+    assert {name: len(found) for name, found in last["windows"].items()} == dict.fromkeys((ALONE, *CANDIDATES), 2)
+    versions = (("blueGreen", BETTER), ("shadow", BETTER), ("shadow", BROKEN), ("shadow", SLOW))
+    assert cluster.done == [step for kind, version in versions for step in (kind, version, FIRST)] * 2
+    assert [one["sampled"] for one in last["pairs"][LATE]] == [50, 50], "of the copies alone, and of both pods"
     assert any(asked.endswith("/v1/comparisons/bench/bench-7") for asked in cluster.asked)
