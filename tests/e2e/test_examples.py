@@ -18,7 +18,8 @@ from tests.e2e.subject import Subject, is_true, stable
 
 ROOT = Path(__file__).parents[2]
 FIRST, BETTER = 1, 2
-JUDGED_CLOSELY = ("ab-test", "shadow")  # a request that fails for want of a core counts against a version
+# A request that fails, or waits, for want of a core counts against a version.
+JUDGED_CLOSELY = ("ab-test", "canary", "shadow")
 WITH_AN_OUTAGE = ("recreate",)
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
