@@ -133,11 +133,11 @@ def test_an_autoscaler_takes_over_the_number_of_pods_and_gives_it_back(server: A
     live = apply(server, path, wanted)
     assert live["spec"]["replicas"] == 5
     assert holds(live, wanted)
-    assert repaired(beside(live, 7), live, made_again=False) is None, "a higher floor is no hand edit"
+    assert repaired(beside(live, 7), live) is None, "a higher floor is no hand edit"
     live = apply(server, path, beside(live, 7))
     assert live["spec"]["replicas"] == 7
     live = scaled(server, path, 8)
-    assert repaired(manifest, live, made_again=False) is None, "neither is what the autoscaler has left"
+    assert repaired(manifest, live) is None, "neither is what the autoscaler has left"
     live = apply(server, path, manifest)
     assert live["spec"]["replicas"] == 0
     assert owns(live, "spec", "replicas")

@@ -59,7 +59,7 @@ RANGES = {
     PLAIN_FROM: "without a gateway",
     TESTED: "with A/B tests",
 }
-FOUND = (250, 346, 763, 4169, 4715, 5337, 8136)  # each has found something once
+FOUND = (250, 346, 763, 4169, 4715, 5337, 8136, 100_427, 100_436)  # each has found something once
 
 
 async def live_through(seed: int) -> None:

@@ -271,7 +271,7 @@ class Applier:
             version = await self._take_out_additions(manifest, found, memory)
             wanted = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": version}}
         stored = await self.api.apply(KINDS[manifest["kind"]], wanted)
-        made_again = found is None and key in memory.applied
+        made_again = stored if found is None and key in memory.applied else None
         memory.applies(key, manifest, stored)
         if repair := repaired(manifest, found, made_again=made_again):
             memory.repairs.append(repair)
@@ -349,7 +349,7 @@ def _trial(target: Target, plan: Plan) -> Trial | None:
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:
     """Render an event; its name follows from its content, so that telling it again changes nothing."""
     time = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    content = (target.uid, event.reason, event.message, at.isoformat(timespec="milliseconds"))
+    content = (target.uid, event.reason, event.message, event.about or at.isoformat(timespec="milliseconds"))
     digest = hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",

@@ -21,17 +21,19 @@ class Repair:
     event: Event
 
 
-def repaired(manifest: Manifest, found: Manifest | None, *, made_again: bool) -> Repair | None:
+def repaired(manifest: Manifest, found: Manifest | None, *, made_again: Manifest | None = None) -> Repair | None:
     """Say what an apply has put back; None when it only did what the plan had changed.
 
     Args:
         manifest: what was applied.
         found: the object before, None when there was none.
-        made_again: it was there when we last applied it.
+        made_again: the object now, if it had gone since we last applied it.
     """
     name = _name(manifest)
     if made_again:
-        return _repair(name, f"{name} was deleted, or had lost its labels: made again")
+        meta = made_again["metadata"]  # one of two operators has made it, both have applied it
+        about = f"{meta['uid']}/{meta['resourceVersion']}"
+        return _repair(name, f"{name} was deleted, or had lost its labels: made again", about)
     fields = taken(_claimed(manifest, found), found) if found else ()
     if not fields:
         return None
@@ -64,5 +66,5 @@ def _put_back(name: str, managers: Iterable[str], changes: Mapping[str, str]) ->
     return _repair(" ".join((name, who, *changes)), told)
 
 
-def _repair(what: str, message: str) -> Repair:
-    return Repair(what, Event(EventType.WARNING, "Repaired", message))
+def _repair(what: str, message: str, about: str = "") -> Repair:
+    return Repair(what, Event(EventType.WARNING, "Repaired", message, about))

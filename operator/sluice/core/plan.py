@@ -19,11 +19,15 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, for `kubectl describe`."""
+    """Something that happened, for `kubectl describe`.
+
+    `about` tells one such event from another where two operators may notice the same; otherwise the moment does.
+    """
 
     type: EventType
     reason: str
     message: str
+    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sluice.kube.errors import ConflictError
 from tests.simulation.invariants import weights
 from tests.simulation.store import copy
 from tests.simulation.world import NAME, NAMESPACE, World
-from tests.unit.controller.test_apply import Bench, bench
+from tests.unit.controller.test_apply import Bench, FailingApi, bench
 
 __all__ = ["bench"]
 
@@ -112,6 +112,22 @@ async def test_what_was_deleted_is_made_again_and_told(bench: Bench, kind: str) 
     bench.world.store.delete(kind, NAMESPACE, name)
     await bench.look()
     assert told(bench.world) == [f"{kind} {name} was deleted, or had lost its labels: made again"]
+
+
+async def test_two_operators_that_make_it_again_tell_it_once(bench: Bench) -> None:
+    """As they overlap, the second one's cache does not show yet what the first one has made."""
+    operators = bench, Bench(bench.world, FailingApi(bench.world, bench.api.invariants))
+    for _ in range(2):
+        for each in operators:
+            await each.look()
+    for times in (1, 2):
+        bench.world.store.delete("Service", NAMESPACE, f"{NAME}-{bench.world.revision('1')}")
+        bench.world.lag(5)
+        for each in operators:
+            await each.look()
+            bench.world.time += 1
+        assert len(told(bench.world)) == times
+        bench.world.time += 60
 
 
 async def test_a_rollout_of_our_own_is_no_repair(bench: Bench) -> None:
