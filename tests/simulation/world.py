@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sluice.api.base import KIND
-from sluice.api.status import Pairs
+from sluice.api.pairs import Pairs
 from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Silent, TestResults, Units, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
 from sluice.resources.naming import ANNOTATION_MODEL, revision_of
