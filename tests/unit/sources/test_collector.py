@@ -158,7 +158,8 @@ GOOD: dict[str, Any] = {
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"pairs": -1}, {"pairs": 2**63}, {"disagreements": 3}, {"candidateErrors": 3}, {"stableErrors": 3}, {"classes": None},
+        {"pairs": -1}, {"pairs": 2**63}, {"disagreements": 3}, {"candidateErrors": 3}, {"stableErrors": 3},
+        {"classes": None},
         {"numeric": GOOD["numeric"] | {"meanDelta": float("nan")}},
         {"numeric": GOOD["numeric"] | {"maxAbsDelta": -1.0}},
         {"latency": {"stable": SIDE, "candidate": SIDE | {"p99": float("inf")}}},
