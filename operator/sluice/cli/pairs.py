@@ -93,8 +93,9 @@ def details(seen: PairsView) -> tuple[tuple[str, str], ...]:
     if seen.classes:
         found.append(("classes", _flips(seen.classes)))
     if numbers := seen.numbers:
-        less = f"candidate less stable {_number(numbers.mean)} in the mean, {_number(numbers.mean_size)} without signs"
-        found.append(("numbers", f"{less}, at most {_number(numbers.largest)} ({numbers.rows:,} rows)"))
+        sizes = f"mean size {_number(numbers.mean_size)}, largest {_number(numbers.largest)}"
+        less = f"candidate less stable: mean {_number(numbers.mean)}, {sizes} ({numbers.rows:,} rows)"
+        found.append(("numbers", less))
     if seen.stable and seen.candidate:
         each = (f"{side} {_seconds(one.p50)}, {_seconds(one.p99)}"
                 for side, one in (("stable", seen.stable), ("candidate", seen.candidate)))  # fmt: skip

@@ -72,7 +72,7 @@ def test_status_shows_all_of_it_while_requests_are_copied() -> None:
     assert "answered by both 3856 81 2 1 3" in lines
     assert STATEMENT in lines
     assert "classes Adelie → [red]Gentoo 31 · 1 → 2 9 · others 5 · beyond the first 20 classes 4 (3,000 rows)" in lines
-    assert "numbers candidate less stable -0.000123 in the mean, 1,234,567 without signs, at most 3 (10 rows)" in lines
+    assert "numbers candidate less stable: mean -0.000123, mean size 1,234,567, largest 3 (10 rows)" in lines
     assert "p50, p99 stable 10.1 ms, 200 ms · candidate 1.25 s, 20.00 s" in lines
 
 
