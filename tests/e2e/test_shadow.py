@@ -27,6 +27,20 @@ def pairs(status: dict[str, Any]) -> dict[str, int]:
     return found
 
 
+def is_told(evidence: dict[str, Any], record: dict[str, Any]) -> None:
+    """How often answers differ, how sure that is, and in what: in the status, and when all is over in the record."""
+    for said, seen in (
+        (evidence["disagreement"], evidence["pairs"]),
+        (record["disagreement"], record["evidence"]["pairs"]),
+    ):
+        assert said["atLeast"] <= said["share"] == seen.get("different", 0) / seen["joined"] <= said["atMost"] < 1
+        assert f"of {seen['joined']:,} pairs (at most" in said["statement"]
+        classes, durations = seen["classes"], seen["durations"]
+        assert sum(flip["count"] for flip in classes.get("flips", [])) <= classes["changed"] <= classes["rows"]
+        assert all(flip["stable"] != flip["candidate"] for flip in classes.get("flips", []))
+        assert all(0 < durations[side]["p50"] <= durations[side]["p99"] for side in ("stable", "candidate"))
+
+
 def copies(subject: Subject) -> list[str]:
     """The Services that copies of requests go to."""
     (route,) = subject.get("httproutes")
@@ -61,10 +75,16 @@ def test_a_version_is_compared_in_the_shadow_held_and_promoted(subject: Subject,
         assert counted["joined"] >= 60
         assert counted.get("different", 0) <= 0.4 * counted["joined"]
         assert "candidateFailed" not in counted or counted["candidateFailed"] == 0
+        assert "answers differ in" in status["message"]
         subject.annotate("promote")
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
     assert failed(load) == []
     assert copies(subject) == []
+    (record,) = (
+        one for one in subject.get("rolloutrecords") if one["spec"]["candidate"]["modelVersion"] == str(BETTER)
+    )
+    is_told(status["rollout"]["evidence"], record["status"])
+    assert "in the shadow answers differ in" in record["status"]["message"]
     assert load.answers[-1].version == str(BETTER)
 
 
@@ -77,6 +97,7 @@ def test_a_version_that_fails_is_found_out_before_anybody_meets_it(subject: Subj
     (entry,) = status["rejected"]
     assert entry["reason"] == "HarmProven"
     assert "the candidate alone failed" in entry["message"]
+    assert "with 95 % confidence at any time" in entry["message"]
     assert failed(load) == []
     assert answered(load) == {str(FIRST)}
 

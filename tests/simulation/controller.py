@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from sluice.api.ab_test import Primary
-from sluice.api.status import Pairs
+from sluice.api.pairs import Pairs
 from sluice.controller.apply import Applier
 from sluice.controller.clock import SteadyClock
 from sluice.controller.daemon import Daemon

@@ -93,6 +93,7 @@ class Invariants:
         if targeted := status.rollout.evidence.targeted:
             answered_to = sum(life.targeted_in_all for life in world.pods_of(status.rollout.revision.name))
             assert targeted.requests <= answered_to, f"counted {targeted} of {answered_to} targeted requests"
+        check_disagreement(status.rollout)
         arms = world.pods_of(status.rollout.revision.name), world.pods_of(status.stable.name)
         if any(
             life.restarts or life.gone_at is not None or not life.reachable or life.lost or life.evicted
@@ -278,6 +279,17 @@ def copied(world: World) -> dict[str, int]:
 def replicas(world: World) -> dict[str, int]:
     found = world.store.of_kind("Deployment")
     return {d["metadata"]["name"].removeprefix(f"{NAME}-"): d["spec"]["replicas"] for d in found}
+
+
+def check_disagreement(rollout: Rollout) -> None:
+    """What is said of pairs is said of those that were counted."""
+    pairs, said = rollout.evidence.pairs, rollout.evidence.disagreement
+    if pairs is None or not pairs.joined:
+        assert said is None
+        return
+    assert said
+    assert said.share == pairs.different / pairs.joined
+    assert said.at_least <= said.share <= said.at_most
 
 
 def answered(lives: list[Life]) -> int:

@@ -9,7 +9,7 @@ from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Behaviour, Judgement
 from tests.simulation.simulation import Chapter, Story
-from tests.simulation.world import NAME, World, mirrored
+from tests.simulation.world import NAME, NAMESPACE, World, mirrored
 
 SPEC: Manifest = {
     "model": {"uri": "models:/penguins@champion"},
@@ -186,6 +186,14 @@ def copies(number: str | None) -> Callable[[World], bool]:
     return until
 
 
+def compared(world: World) -> bool:
+    """The record of the rollout says how answers differ, as long as the collector has not lost it."""
+    status = world.store.objects["RolloutRecord", NAMESPACE, world.status["record"]]["status"]
+    pairs, said = status["evidence"]["pairs"], status["disagreement"]
+    seen = 0 < said["atLeast"] < said["share"] < said["atMost"] <= 1 and "durations" in pairs
+    return bool(seen and pairs["classes"]["flips"][0]["count"] == pairs["different"])
+
+
 def previewed(number: str | None) -> Callable[[World], bool]:
     return lambda world: world.previewed == (world.revision(number) if number else None)
 
@@ -313,12 +321,16 @@ STORIES: Mapping[str, tuple[Chapter, ...]] = {
     ),
     "shadowed and held": (
         Chapter(shadow(then="Hold"), serves("1"), "nothing happens yet"),
-        Chapter(push("2"), both(says("until somebody promotes"), copies("2"), no_traffic("2")), "2 is held"),
+        Chapter(
+            push("2"),
+            both(says("until somebody promotes"), says("answers differ in"), copies("2"), no_traffic("2")),
+            "2 is held",
+        ),
         Chapter(wish("promote", "2"), both(serves("2"), answered_wish, copies(None)), "2 serves"),
     ),
     "answers otherwise": (
         Chapter(shadow(then="Hold"), serves("1"), "nothing happens yet"),
-        Chapter(push("2", differs=0.4), both(rejected("2"), copies(None)), "2 is rolled back"),
+        Chapter(push("2", differs=0.4), both(rejected("2"), copies(None), compared), "2 is rolled back"),
     ),
     "fails in the shadow": (
         Chapter(shadow(then="Promote"), serves("1"), "nothing happens yet"),

@@ -25,7 +25,19 @@ from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, installed
-from tests.simulation.stories import RECREATE, SPEC, blue_green, edit, install, push, rejected, serves, weight, wish
+from tests.simulation.stories import (
+    RECREATE,
+    SPEC,
+    blue_green,
+    edit,
+    install,
+    push,
+    rejected,
+    serves,
+    shadow,
+    weight,
+    wish,
+)
 from tests.simulation.tested import ab_test, collector, nobody_converts
 from tests.simulation.world import World
 
@@ -141,6 +153,12 @@ MOMENTS = {
             (push("2"), says("verifying")),
         ),
         "Rolling out", Tone.BUSY, ("✓ switch · ▶ verify", "less than 2 % fail", "errors (at most 0.02)"),
+        ("promote", "abort"),
+    ),
+    "shadowed and held": Moment(
+        ((shadow(then="Hold"), lambda _: True), (push("2", differs=0.02), says("until somebody promotes"))),
+        "Waits for promotion", Tone.WAITS,
+        ("✓ mirror 100 · ▶ hold", "both failed", "with 95 % confidence at any time", "p50, p99  stable 20 ms, 20 ms"),
         ("promote", "abort"),
     ),
     "tested": Moment(

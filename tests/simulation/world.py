@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sluice.api.base import KIND
-from sluice.api.status import Pairs
+from sluice.api.pairs import Pairs
 from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Silent, TestResults, Units, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
 from sluice.resources.naming import ANNOTATION_MODEL, revision_of
 from sluice.traffic import gateway_api, targeted
 
 from tests.simulation import autoscalers, pods, users
+from tests.simulation.comparing import joined
 from tests.simulation.gates import run_jobs
 from tests.simulation.plain import Service
 from tests.simulation.pods import EPOCH, Behaviour, Judgement, Life, Version
@@ -292,14 +293,9 @@ class World:
         life = self.rng.choice(copies)
         life.mirrored += 1
         fails = self.rng.random() < life.version.errors
-        differs = fails is not failed or self.rng.random() < life.version.differs
-        before = self.pairs.get(mirror[2], Pairs())
-        self.pairs[mirror[2]] = Pairs(
-            joined=before.joined + 1,
-            different=before.different + differs,
-            candidate_failed=before.candidate_failed + (fails and not failed),
-            stable_failed=before.stable_failed + (failed and not fails),
-        )
+        differs = fails is failed and self.rng.random() < life.version.differs
+        before, seconds = self.pairs.get(mirror[2], Pairs()), life.version.seconds
+        self.pairs[mirror[2]] = joined(before, failed=failed, fails=fails, differs=differs, seconds=seconds)
 
     def _targeted_traffic(self, seconds: float) -> None:
         """Requests that match; where no route is for them, they are some of all the others."""

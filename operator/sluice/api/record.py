@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
-from sluice.api.status import Answered, Counts, Pairs, Revision, ServicePods, TestCounts, TestSummary, Verdict
+from sluice.api.pairs import Disagreement, Pairs
+from sluice.api.status import Answered, Counts, Revision, ServicePods, TestCounts, TestSummary, Verdict
 
 RECORD_KIND = "RolloutRecord"
 RECORD_PLURAL = "rolloutrecords"
@@ -113,7 +114,8 @@ class Inputs(ApiModel):
     service_pods: ServicePods | None = Field(default=None, description="Without a gateway: who has had which share.")
     total: Counts = Counts()
     at_weight: Counts = Counts()
-    pairs: Pairs | None = None
+    pairs: Pairs | None = Field(default=None, description="Of copied requests; only the counts.")
+    disagreement: Disagreement | None = Field(default=None, description="Of copied requests.")
     harm: float | None = Field(default=None, description="Share of a proof.")
     safe: float | None = Field(default=None, description="Share of a proof.")
     metrics: tuple[MetricStanding, ...] = ()
@@ -163,6 +165,7 @@ class RolloutRecordStatus(ApiModel):
     dropped: int = Field(default=0, description="Decisions left out for want of room, from the middle.")
     periods: tuple[Period, ...] = ()
     evidence: Evidence = Evidence()
+    disagreement: Disagreement | None = Field(default=None, description="Of copied requests, at the last look.")
 
     def to_kubernetes(self) -> dict[str, Any]:
         """Return the JSON form without empty lists and maps."""

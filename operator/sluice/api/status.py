@@ -9,6 +9,7 @@ from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
 from sluice.api.outcomes import GateOutcome
+from sluice.api.pairs import Disagreement, Pairs
 
 
 class Verdict(StrEnum):
@@ -80,15 +81,6 @@ class Counts(ApiModel):
     candidate_errors: int = 0
 
 
-class Pairs(ApiModel):
-    """Requests of which stable and candidate have both given an answer, and how these differ."""
-
-    joined: int = 0
-    different: int = Field(default=0, description="Different answers, those included that one of them failed.")
-    candidate_failed: int = Field(default=0, description="The candidate alone failed.")
-    stable_failed: int = Field(default=0, description="Stable alone failed.")
-
-
 class UnitCounts(ApiModel):
     """The units of one version in an A/B test: users, or requests."""
 
@@ -132,6 +124,7 @@ class Summary(ApiModel):
     total: Counts = Counts()
     at_weight: Counts = Field(default=Counts(), description="Since the candidate has its present weight.")
     pairs: Pairs | None = Field(default=None, description="Of copied requests.")
+    disagreement: Disagreement | None = Field(default=None, description="Of copied requests.")
     harm: float | None = Field(default=None, description="Share of a proof that the candidate does harm; 1 is a proof.")
     safe: float | None = Field(default=None, description="Share of a proof of safety within the step's margin.")
     targeted: Answered | None = Field(

@@ -9,13 +9,14 @@ from typing import Any
 
 from sluice.cli import words
 from sluice.cli.errors import CliError
+from sluice.cli.pairs import PairsView, pairs
 
 Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RolloutView:
-    """One rollout; `seconds` and `finished` are None while it goes on."""
+    """One rollout; `seconds` and `finished` are None while it goes on, `pairs` where no requests were copied."""
 
     number: str
     record: str
@@ -34,6 +35,7 @@ class RolloutView:
     errors: int
     decisions: int
     dropped: int
+    pairs: PairsView | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def rollout(record: Object) -> RolloutView:
     """Read one record."""
     spec, status, name = record["spec"], record.get("status") or {}, record["metadata"]["name"]
     started, finished = words.moment(spec.get("startedAt")), words.moment(status.get("finishedAt"))
-    total = (status.get("evidence") or {}).get("total") or {}
+    evidence = status.get("evidence") or {}
+    total, copied = evidence.get("total") or {}, evidence.get("pairs")
     return RolloutView(
         number=name.rpartition("-")[2],
         record=name,
@@ -76,6 +79,7 @@ def rollout(record: Object) -> RolloutView:
         errors=total.get("candidateErrors", 0),
         decisions=len(status.get("decisions", ())),
         dropped=status.get("dropped", 0),
+        pairs=pairs(copied, status.get("disagreement") or {}) if copied else None,
     )
 
 
@@ -141,6 +145,8 @@ def _inputs(raw: Object) -> str:
     total = raw.get("total") or {}
     if total.get("stableRequests") or total.get("candidateRequests"):
         parts.append(f"errors: {_arm(total, 'stable')}, {_arm(total, 'candidate')}")
+    if statement := (raw.get("disagreement") or {}).get("statement"):
+        parts.append(statement)
     if statement := (raw.get("test") or {}).get("statement"):
         parts.append(f"{statement} (assigned: {raw['test']['unit']})")
     shares = [f"{name} {words.whole(raw[name])}" for name in ("harm", "safe") if raw.get(name) is not None]

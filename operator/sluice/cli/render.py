@@ -15,9 +15,10 @@ from rich.tree import Tree
 
 from sluice.cli import words
 from sluice.cli.advice import Advice
+from sluice.cli.pairs import PairsView, details
 from sluice.cli.states import Tone
 from sluice.cli.steps import COMING, CURRENT, DONE
-from sluice.cli.view import ArmView, EvidenceView, PairsView, PodView, RevisionView, TestView, UnitsView, View
+from sluice.cli.view import ArmView, EvidenceView, PodView, RevisionView, TestView, UnitsView, View
 
 STYLES = {Tone.GOOD: "green", Tone.BUSY: "cyan", Tone.WAITS: "yellow", Tone.BAD: "bold red"}
 MARKS = {Tone.GOOD: "✓", Tone.BUSY: "▶", Tone.WAITS: "‖", Tone.BAD: "✗"}
@@ -121,6 +122,8 @@ def _evidence(seen: EvidenceView) -> RenderableType:
     parts: list[RenderableType] = [_pairs(seen.pairs) if seen.pairs else _counts(seen)]
     if seen.test:
         parts = [_test(seen.test), Text(seen.test.statement), Text(f"guards, by {seen.test.counts}:", "dim"), *parts]
+    if seen.shadow:
+        parts.append(Text(f"in the shadow {seen.shadow}", "dim"))
     shares = (("proof of harm", seen.harm, "red"), ("proof of safety", seen.safe, "green"))
     for title, share, colour in shares:
         if share is not None:
@@ -139,11 +142,21 @@ def _counts(seen: EvidenceView) -> RenderableType:
 
 
 def _pairs(seen: PairsView) -> RenderableType:
-    counts = _grid(5)
-    counts.add_row("", "requests", "different", "candidate failed", "stable failed", style="dim")
-    numbers = (seen.joined, seen.different, seen.candidate_failed, seen.stable_failed)
+    counts = _grid(6)
+    counts.add_row("", "requests", "different", "candidate failed", "stable failed", "both failed", style="dim")
+    numbers = (seen.joined, seen.different, seen.candidate_failed, seen.stable_failed, seen.both_failed)
     counts.add_row("answered by both", *(str(number) for number in numbers))
-    return counts
+    return Group(counts, *([Text(seen.statement)] if seen.statement else []), differing(seen))
+
+
+def differing(seen: PairsView) -> RenderableType:
+    """Return in what the answers of both versions differ."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for what, how in details(seen):
+        table.add_row(what, Text(how))
+    return table
 
 
 def _test(seen: TestView) -> RenderableType:

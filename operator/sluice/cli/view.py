@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sluice.cli import names, words
+from sluice.cli.pairs import PairsView, pairs
 from sluice.cli.states import Tone, condition, state_of
 from sluice.cli.steps import StepView, step_views, steps_of
 from sluice.core.observation import Severity
@@ -56,16 +57,6 @@ class ArmView:
 
 
 @dataclass(frozen=True)
-class PairsView:
-    """Requests that both versions have answered, and how the answers differ."""
-
-    joined: int
-    different: int
-    candidate_failed: int
-    stable_failed: int
-
-
-@dataclass(frozen=True)
 class UnitsView:
     """What an A/B test knows of one version's units; `mean` is of those that count, None without any."""
 
@@ -98,8 +89,8 @@ class TestView:
 class EvidenceView:
     """Counts, and shares of what a proof needs: 1.0 is a proof; None where the operator does not say.
 
-    Where requests are copied, `pairs` is what counts; in an A/B test `test`, and the rest guards it. `units` says what
-    the counts are of: users or requests.
+    Where requests are copied, `pairs` is what counts, and `shadow` what came of it afterwards; in an A/B test `test`,
+    and the rest guards it. `units` says what the counts are of: users or requests.
     """
 
     stable: ArmView
@@ -109,6 +100,7 @@ class EvidenceView:
     safe: float | None
     metrics: tuple[str, ...] = ()
     pairs: PairsView | None = None
+    shadow: str = ""
     test: TestView | None = None
     units: str = "requests"
 
@@ -293,7 +285,7 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
     if (mirror := _mirror(spec, rollout)) is not None:
         return EvidenceView(
             _arm(seen, "stable"), _arm(seen, "candidate"), 0, seen.get("harm"), seen.get("safe"), _limits(mirror),
-            _pairs(seen.get("pairs") or {}),
+            pairs(seen.get("pairs") or {}, seen.get("disagreement") or {}),
         )  # fmt: skip
     verify = (strategy.get("blueGreen") or {}).get("verify") or {}
     test = _test(seen["test"]) if seen.get("test") else None
@@ -305,6 +297,7 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
         harm=seen.get("harm"),
         safe=seen.get("safe"),
         metrics=(f"errors (at most {verify['maxErrorRate']:g})",) if verify else tuple(_metric(one) for one in metrics),
+        shadow=(seen.get("disagreement") or {}).get("statement", ""),
         test=test,
         units=test.counts if test else "users" if sticky else "requests",
     )
@@ -341,10 +334,6 @@ def _mirror(spec: Object, rollout: Object) -> Object | None:
 def _limits(mirror: Object) -> tuple[str, ...]:
     limits = (("failures of the candidate alone", "maxErrorRate"), ("different answers", "maxDisagreement"))
     return tuple(f"{what} (at most {mirror[key]:g})" for what, key in limits if key in mirror)
-
-
-def _pairs(seen: Object) -> PairsView:
-    return PairsView(*(seen.get(key, 0) for key in ("joined", "different", "candidateFailed", "stableFailed")))
 
 
 def _arm(evidence: Object, arm: str) -> ArmView:

@@ -10,9 +10,10 @@ from typing import Protocol
 
 from sluice.api.ab_test import ABTest, Primary
 from sluice.api.base import KIND
+from sluice.api.pairs import Pairs
 from sluice.api.record import RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
-from sluice.api.status import ModelDeploymentStatus, Pairs
+from sluice.api.status import ModelDeploymentStatus
 from sluice.controller.apply import Applier
 from sluice.controller.memory import Heard, Memory
 from sluice.controller.records import Records

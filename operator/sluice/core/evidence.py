@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, harm_above, safe_below, threshold
+from sluice.api.pairs import Pairs
 from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import Counts, Pairs, Rollout
+from sluice.api.status import Counts, Rollout
 from sluice.api.strategy import Mirror, Verify
 from sluice.core import sharing
 from sluice.core.durations import between, counted, prepared
@@ -122,11 +123,6 @@ def fold(
     if rollout.window is not None:
         return evidence  # who moves on to another pod is counted twice: proportions say nothing
     return evidence.model_copy(update={"sample_ratio": _ratio(evidence).observe(block).dump()})
-
-
-def with_pairs(evidence: Evidence, seen: Observation) -> Evidence:
-    """Return the evidence with what the collector counts now: all since the rollout began, or since it lost them."""
-    return evidence.model_copy(update={"pairs": seen.pairs}) if isinstance(seen.pairs, Pairs) else evidence
 
 
 def took(rollout: Rollout, evidence: Evidence, seen: Observation, now: datetime) -> Rollout:

@@ -9,11 +9,12 @@ from sluice.analysis import Slowness
 from sluice.analysis.latency import ENOUGH
 from sluice.api.base import format_duration
 from sluice.api.record import Evidence
-from sluice.api.status import Pairs, Rollout
+from sluice.api.status import Rollout
 from sluice.api.strategy import Mirror, Verify
 from sluice.core.evidence import DISAGREEMENT, Judgement
 from sluice.core.experiments import Comparison, of_units, statement
 from sluice.core.gates import at_gates, undecided
+from sluice.core.pairs import agreement, difference
 from sluice.core.words import counts, unreachable, way_in
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _waiting_for_pairs(situation: Situation, judgement: Judgement, mirror: Mirro
     time = f"; for another {left.total_seconds():.0f} s at least" if left and left.total_seconds() > 0 else ""
     return (
         f"{few}comparing answers to {mirror.percent} % of the requests: harm {percent(judgement.harm)}, safe "
-        f"{_safe(judgement)} of a proof; {pairs(situation.evidence.pairs)}{time}"
+        f"{_safe(judgement)} of a proof; {agreement(situation.spec, situation.evidence.pairs)}{time}"
     )
 
 
@@ -207,19 +208,10 @@ def no_winner(situation: Situation) -> str:
 
 
 def _mirrored_harm(situation: Situation, metric: str, mirror: Mirror) -> str:
-    seen = pairs(situation.evidence.pairs)
+    seen = difference(situation.spec, situation.evidence.pairs)
     if metric == DISAGREEMENT and mirror.max_disagreement is not None:
-        return f"answers differ: {seen}; tolerated: {_share(mirror.max_disagreement)} different"
+        return f"{seen}; tolerated: {_share(mirror.max_disagreement)} different"
     return f"error rate: {seen}; tolerated: {_share(mirror.max_error_rate)} that the candidate alone fails"
-
-
-def pairs(seen: Pairs | None) -> str:
-    """Say how the answers of both versions to the same requests compare."""
-    counted = seen or Pairs()
-    return (
-        f"of {counted.joined} requests answered by both, {counted.different} differ; the candidate alone failed "
-        f"{counted.candidate_failed}, stable alone {counted.stable_failed}"
-    )
 
 
 def _nothing_to_compare(evidence: Evidence, weight: int, way_in: str) -> str | None:
@@ -262,7 +254,7 @@ def proven(situation: Situation) -> str:
     if stage and stage.verify:
         return f"less than {_share(stage.verify.max_error_rate)} fail: {limited(situation)}"
     if stage and stage.mirror:
-        return f"answers compared: {pairs(situation.evidence.pairs)}"
+        return agreement(situation.spec, situation.evidence.pairs)
     if situation.judgement and situation.judgement.test:
         return f"the candidate has won; {statement(situation.judgement.test)}"
     units = of_units(situation.spec)

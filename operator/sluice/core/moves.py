@@ -10,6 +10,7 @@ from sluice.core.ending import NO_WINNER
 from sluice.core.evidence import unsettled
 from sluice.core.experiments import of_units, window
 from sluice.core.observation import Observation
+from sluice.core.pairs import disagreement
 from sluice.core.plan import Event, EventType
 from sluice.core.situation import Outcome, Situation
 from sluice.core.timing import ANALYSIS_SECONDS, DRAIN, seconds
@@ -162,6 +163,8 @@ def promoted(situation: Situation, rollout: Rollout) -> Outcome:
     )
     counted = situation.evidence.total.candidate_requests and not rollout.direct
     seen = f": {words.counts(situation.evidence.total, of_units(situation.spec))}" if status.stable and counted else ""
+    if copied := disagreement(situation.spec, situation.evidence.pairs):
+        seen += f"; in the shadow {copied.statement}"
     event = normal("Promoted", f"{words.version(rollout.revision)} is stable now{seen}")
     return Outcome(facts, "Promoted", event.message, Verdict.SUCCESSFUL, (event,), requeue_after=0)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command-line plugin reads pods with this, and needs no pydantic
-    from sluice.api.status import Pairs
+    from sluice.api.pairs import Pairs
 
 from sluice.api.outcomes import GateOutcome
 

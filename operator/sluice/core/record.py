@@ -62,6 +62,7 @@ def entry(
             "decisions": decisions,
             "periods": _periods(record.status.periods, situation, facts.rollout),
             "evidence": situation.evidence if status.rollout else Evidence(),
+            "disagreement": status.rollout.evidence.disagreement if status.rollout else None,
             **_end(situation, outcome, facts),
         }
     )
@@ -144,7 +145,8 @@ def _decision(
             service_pods=situation.rollout.service_pods if situation.rollout else None,
             total=situation.evidence.total,
             at_weight=situation.evidence.at_weight,
-            pairs=situation.evidence.pairs,
+            pairs=situation.evidence.pairs and situation.evidence.pairs.counts,
+            disagreement=situation.rollout.evidence.disagreement if situation.rollout else None,
             harm=round(min(1.0, judgement.harm), 3) if judgement else None,
             safe=round(min(1.0, judgement.safe), 3) if judgement else None,
             metrics=_standings(judgement),

@@ -10,8 +10,9 @@ from sluice.api.record import Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Rejected, Revision, Rollout, Summary, Verdict
 from sluice.core import experiments, sharing, targeted
-from sluice.core.evidence import Judgement, fold, judge, took, with_pairs
+from sluice.core.evidence import Judgement, fold, judge, took
 from sluice.core.observation import Observation, ResolvedModel, RevisionState
+from sluice.core.pairs import disagreement, with_pairs
 from sluice.core.plan import Event
 from sluice.core.revision import changed_digest, wanted_revision
 from sluice.core.stage import Stage
@@ -152,6 +153,7 @@ def _summed_up(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, 
         total=evidence.total,
         at_weight=evidence.at_weight,
         pairs=evidence.pairs,
+        disagreement=disagreement(spec, evidence.pairs),
         harm=round(min(1.0, judgement.harm), 2),
         safe=round(min(1.0, judgement.safe), 2),
         targeted=evidence.targeted.total if evidence.targeted else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sluice.api.status import Counts, ModelDeploymentStatus, Revision
 from sluice.core.experiments import hindrance, of_units
 from sluice.core.observation import RevisionState, Severity, Silent, Trouble
+from sluice.core.pairs import agreement
 from sluice.core.replicas import in_the_way
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def awaiting_promotion(situation: Situation) -> str:
     weight = rollout.weight if rollout else 0
     counted = counts(situation.evidence.total, of_units(situation.spec))
     so_far = f"; so far {counted}" if weight else preview_address(situation)
+    if situation.stage and situation.stage.mirror:
+        so_far = f"; {agreement(situation.spec, situation.evidence.pairs)}"
     if situation.stage and situation.stage.test and rollout and (test := rollout.evidence.test):
         so_far = f"; {test.statement}"
     return (

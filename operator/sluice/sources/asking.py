@@ -36,7 +36,12 @@ async def ask(
         async with session.get(address, params=query, allow_redirects=False, timeout=limit) as response:
             if response.status != 200:
                 return Silent(f"the collector answers HTTP {response.status}")
-            return answer.model_validate_json(await response.content.read(MAX_BYTES))
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    return Silent(f"the collector answers more than {MAX_BYTES} bytes")
+            return answer.model_validate_json(body)
     except TimeoutError:
         return Silent("the collector does not answer in time")
     except (aiohttp.ClientError, OSError) as problem:

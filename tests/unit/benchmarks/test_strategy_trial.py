@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from sluice.api.pairs import Pairs
 from sluice.api.record import Evidence, Period, RolloutOutcome, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus
-from sluice.api.status import Pairs, Revision
+from sluice.api.status import Revision
 
 from benchmarks.rollouts import BETTER, BROKEN, FIRST, Bench
 from benchmarks.strategies import trial

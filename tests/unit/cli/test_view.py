@@ -11,10 +11,11 @@ from sluice.api.spec import parse_spec
 from sluice.cli.advice import advise
 from sluice.cli.ending import ending
 from sluice.cli.kubectl import Object
+from sluice.cli.pairs import PairsView
 from sluice.cli.render import screen, table
 from sluice.cli.states import Tone
 from sluice.cli.steps import steps_of, title
-from sluice.cli.view import PairsView, build
+from sluice.cli.view import build
 from sluice.core.strategies.ab_test import ABTestStrategy
 from sluice.core.strategies.blue_green import BlueGreenStrategy
 from sluice.core.strategies.canary import CanaryStrategy

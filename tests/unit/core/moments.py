@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sluice.api.pairs import Pairs
 from sluice.api.record import Decision, Evidence, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import ModelDeploymentStatus, Pairs, Rejected, Retired, Revision, Rollout
+from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout
 from sluice.core.decide import choose, decide
 from sluice.core.observation import (
     Counters,

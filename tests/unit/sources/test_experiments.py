@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -23,7 +21,6 @@ from sluice_server.protocols.mlflow import dumps
 from sluice_server.sender import Sender
 from sluice_server.units import EXPERIMENT, unit_of
 from werkzeug.datastructures import Headers
-from werkzeug.serving import make_server
 
 from tests.unit.sluice_collector.experiments.histories import exposure, of_request, of_user
 from tests.unit.sluice_collector.worlds import World
@@ -34,25 +31,6 @@ NAME = comparison("team-a", "penguins-7")
 async def ask(url: str, *, aggregate: str = "sum", patience: float = 60.0) -> observation.TestResults | Silent:
     async with aiohttp.ClientSession() as session:
         return await experiments.results(session, url, NAME, "conversion", aggregate, 600.0, patience)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(f"sqlite:///{tmp_path}/x.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def collector(world: World) -> Iterator[str]:
-    """The address of a real one."""
-    server = make_server("127.0.0.1", 0, world.client().application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 async def test_what_a_real_collector_knows(world: World, collector: str) -> None:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sluice.cli import reading, records, words
 from sluice.cli.records import DecisionView, RolloutView
-from sluice.cli.render import to_json, write
+from sluice.cli.render import differing, to_json, write
 from sluice.cli.session import Session
 
 
@@ -40,6 +40,8 @@ def story(shown: RolloutView, decided: tuple[DecisionView, ...]) -> RenderableTy
     )
     outcome = Text(f"{shown.outcome}{length}" + (f": {shown.cause}" if shown.cause else ""), style="bold")
     lines: list[RenderableType] = [head, outcome, Text(shown.message)] if shown.message else [head, outcome]
+    if shown.pairs:
+        lines += [Text(f"In the shadow: {shown.pairs.statement or 'no pair yet'}"), differing(shown.pairs)]
     lines.append(Text(f"Decisions ({records.clock(shown.started)[:10]}, UTC):", style="dim"))
     table = Table.grid(padding=(0, 2, 0, 0))
     for number, one in enumerate(decided):
