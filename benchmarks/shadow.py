@@ -122,7 +122,7 @@ def goes_on(status: Mapping[str, Any], strategy: Mapping[str, Any]) -> bool:
     """Whether the candidate is where it is to be looked at: idle, or compared."""
     if strategy is IDLING:
         return "until somebody promotes" in status.get("message", "")
-    return bool(status.get("rollout", {}).get("evidence", {}).get("pairs", {}).get("pairs", 0))
+    return bool(status.get("rollout", {}).get("evidence", {}).get("pairs", {}).get("joined", 0))
 
 
 def held(bench: Bench, strategy: dict[str, Any], version: int) -> None:

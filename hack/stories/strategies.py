@@ -51,7 +51,7 @@ def shadow(tell: Teller) -> None:
     tell.begin(strategy={"shadow": wants})
     with tell.traffic(40):
         tell.alias(BETTER)
-        tell.until(lambda s: s.get("rollout", {}).get("evidence", {}).get("pairs", {}).get("pairs", 0) > 50, "pairs")
+        tell.until(lambda s: s.get("rollout", {}).get("evidence", {}).get("pairs", {}).get("joined", 0) > 50, "pairs")
         tell.moment("Each request is answered twice; the collector compares the answers.")
         tell.says("until somebody promotes")
         tell.moment("Enough is proven; it waits for a person, still without users.")

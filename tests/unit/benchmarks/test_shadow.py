@@ -75,7 +75,7 @@ class Cluster:
     def look(self) -> Sight:
         if not self.candidate:
             return Sight({"status": {"record": "bench-7"}})
-        rollout = {"revision": {"modelVersion": "2"}, "evidence": {"pairs": {"pairs": 1}}}
+        rollout = {"revision": {"modelVersion": "2"}, "evidence": {"pairs": {"joined": 1}}}
         return Sight({"status": {"record": "bench-7", "rollout": rollout, "message": "paused until somebody promotes"}})
 
 
@@ -136,7 +136,7 @@ def test_what_is_the_same_lies_within_the_noise_and_what_is_slower_does_not() ->
 
 
 def test_a_candidate_is_looked_at_once_it_waits_or_is_compared() -> None:
-    compared = {"rollout": {"evidence": {"pairs": {"pairs": 1}}}}
+    compared = {"rollout": {"evidence": {"pairs": {"joined": 1}}}}
     assert goes_on(compared, COPYING)
     assert not goes_on({"rollout": {"evidence": {}}}, COPYING)
     assert not goes_on(compared, IDLING)
