@@ -147,8 +147,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--cluster", default="sluice")
     console, began = Console(highlight=False), time.monotonic()
+    cluster = parser.parse_args().cluster
     try:
-        stack = bring_up(parser.parse_args().cluster, console.print)
+        stack = bring_up(cluster, console.print)
         ready = time.monotonic() - began
         tell(stack, console)
     except (StackError, DemoError) as problem:
@@ -157,7 +158,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     console.print(f"\nSet-up took {ready:.0f} s, the story {time.monotonic() - began - ready:.0f} s.")
-    console.print(NEXT.format(kubeconfig=stack.shell.env["KUBECONFIG"]))
+    console.print(NEXT.format(kubeconfig=stack.shell.env["KUBECONFIG"], down=taking_away(cluster)))
     return 0
 
 
@@ -181,8 +182,15 @@ The cluster stays up. Look around:
   kubectl get md -n demo                    what runs, and what is being rolled out
   kubectl describe md penguins -n demo      why: conditions and events
   kubectl get httproute,pods -n demo        what Sluice made of it
-  make cluster-down                         take it all away
+  {down}
 """
+
+
+def taking_away(cluster: str) -> str:
+    """Return the command that takes a cluster away, or says how where it is not ours, and what it does."""
+    command = "make cluster-down" + ("" if cluster == "sluice" else f" CLUSTER={cluster}")
+    return f"{command:40}  {'how to take away what was put there' if cluster == 'current' else 'take it all away'}"
+
 
 if __name__ == "__main__":
     sys.exit(main())
