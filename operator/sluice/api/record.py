@@ -24,6 +24,7 @@ class RolloutOutcome(StrEnum):
     ROLLED_BACK = "RolledBack"
     SUPERSEDED = "Superseded"
     NO_WINNER = "NoWinner"
+    WINNER = "Winner"  # and not promoted
 
 
 class Cursor(ApiModel):

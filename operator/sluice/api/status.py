@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "Inconclusive"
     ERROR = "Error"
     NO_WINNER = "NoWinner"
+    WINNER = "Winner"
 
 
 class ConditionStatus(StrEnum):
@@ -63,7 +64,7 @@ class Retired(ApiModel):
 
 
 class Rejected(ApiModel):
-    """A revision that failed; it is not rolled out again until `retry`."""
+    """A revision that failed, or whose test ended with stable as it is; it is not rolled out again until `retry`."""
 
     revision: Revision
     reason: str
@@ -219,7 +220,9 @@ class ModelDeploymentStatus(ApiModel):
     retired: tuple[Retired, ...] = ()
     rejected: tuple[Rejected, ...] = Field(default=(), description="Newest last.")
     returning_to: Revision | None = Field(
-        default=None, description="A person goes back to this earlier revision; until it is stable nothing else counts."
+        default=None,
+        description="A person wants this revision without another proof: an earlier one, or one that has won its test; "
+        "until it is stable nothing else counts.",
     )
     down_since: Time | None = Field(
         default=None, description="No version serves since a recreate has stopped the old one."

@@ -206,6 +206,12 @@ def no_winner(situation: Situation) -> str:
     return f"after {format_duration(stage.test.max_duration)} {why}; {statement(compared)}"
 
 
+def won(situation: Situation) -> str:
+    """Say by how much a candidate has won."""
+    judgement = situation.judgement
+    return statement(judgement.test) if judgement and judgement.test else "no test"
+
+
 def _mirrored_harm(situation: Situation, metric: str, mirror: Mirror) -> str:
     seen = pairs(situation.evidence.pairs)
     if metric == DISAGREEMENT and mirror.max_disagreement is not None:
@@ -264,7 +270,7 @@ def proven(situation: Situation) -> str:
     if stage and stage.mirror:
         return f"answers compared: {pairs(situation.evidence.pairs)}"
     if situation.judgement and situation.judgement.test:
-        return f"the candidate has won; {statement(situation.judgement.test)}"
+        return f"the candidate has won; {won(situation)}"
     units = of_units(situation.spec)
     return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight, units)}"
 

@@ -138,6 +138,11 @@ def unread(situation: Situation) -> str | None:
     return unreachable(situation) or "waiting for the first look at the counters of the candidate's pods"
 
 
+def to_promote(revision: Revision) -> str:
+    """Say how a version is promoted that has won its test."""
+    return f"annotate with sluice.dev/promote={revision.name} to give it all traffic"
+
+
 def awaiting_promotion(situation: Situation) -> str:
     """Say that a person has to decide, and on what grounds."""
     rollout = situation.rollout

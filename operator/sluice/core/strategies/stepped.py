@@ -85,7 +85,13 @@ class SteppedStrategy(ABC):
             return pass_gates(situation, rollout, stage.gates)
         if stage.pause is not None:
             return _pause(situation, rollout, stage.pause)
-        return _prove(situation, rollout) if stage.proves else advance(situation, rollout, words.reached(situation))
+        if stage.proves:
+            return _unproven(situation) or self.proven(situation, rollout)
+        return advance(situation, rollout, words.reached(situation))
+
+    def proven(self, situation: Situation, rollout: Rollout) -> Outcome:
+        """Say what follows the proof that a stage has waited for: the next one."""
+        return advance(situation, rollout, findings.proven(situation))
 
     def _stage(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Stage:
         """Return what the rollout aims at, also when it is being promoted."""
@@ -134,13 +140,13 @@ def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
     return advance(situation, rollout, f"paused for {format_duration(pause.duration)}")
 
 
-def _prove(situation: Situation, rollout: Rollout) -> Outcome:
-    """Wait for the proof of safety that this stage asks for."""
+def _unproven(situation: Situation) -> Outcome | None:
+    """Wait for the proof that this stage asks for; None when it is there."""
     judgement = situation.judgement
     silent = words.unreachable(situation)
     stage = situation.stage
     if judgement and judgement.passed and not silent and not (stage and situation.step_age < stage.lasts):
-        return advance(situation, rollout, findings.proven(situation))
+        return None
     message = findings.waiting_for_evidence(situation)
     verdict = Verdict.ERROR if silent else Verdict.RUNNING
     return Outcome(situation.status, "Analyzing", message, verdict, requeue_after=ANALYSIS_SECONDS)
