@@ -127,6 +127,14 @@ class Answered(ApiModel):
     errors: int = 0
 
 
+class Identified(ApiModel):
+    """Requests where users are to stick to a version: those that say whose they are, and those that don't."""
+
+    with_id: int = 0
+    without_id: int = Field(default=0, description="Each is drawn anew, and counts as a user of its own.")
+    notable: bool = Field(default=False, description="These were once so many that people were told.")
+
+
 class Summary(ApiModel):
     """The evidence for and against the candidate in short; all of it is in the RolloutRecord."""
 
@@ -139,6 +147,7 @@ class Summary(ApiModel):
         default=None, description="Requests that match `canary.match`; no part of the evidence."
     )
     test: TestSummary | None = Field(default=None, description="Of an A/B test.")
+    identified: Identified | None = Field(default=None, description="Where users stick to a version.")
 
 
 class GateResult(ApiModel):

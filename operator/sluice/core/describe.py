@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Verdict
-from sluice.core import sharing, targeted, words
+from sluice.core import identified, sharing, targeted, words
 from sluice.core.ending import TESTED, WINNER
 from sluice.core.observation import Unresolved
 from sluice.core.situation import Outcome, Situation
@@ -38,6 +38,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     if said := targeted.said(after):
         message += f"; {said}"
     rollout = facts.rollout
+    if said := identified.said(spec, rollout):
+        message += f"; {said}"
     if behind := sharing.said(facts):
         message += f"; {behind}"
     pods = after.stable.ready + (after.candidate.ready if rollout else 0)

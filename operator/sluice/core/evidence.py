@@ -11,7 +11,7 @@ from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
-from sluice.core import sharing
+from sluice.core import identified, sharing
 from sluice.core.durations import between, counted, prepared
 from sluice.core.experiments import Comparison, compare, counts_users, windows
 from sluice.core.metrics import Increment, Standing, in_window, latency_margins, observe, standings
@@ -101,12 +101,11 @@ def fold(
     fresh = _fresh(seen, before.since or rollout.started_at, now, stable, rollout.revision.name) - unlike
     stable_arm = _increments(stable_counters, old_cursors, fresh, users=users)
     canary_arm = _increments(canary_counters, old_cursors, fresh, users=users)
-    moved = {
-        uid: Cursor(start=c.start, requests=c.requests, errors=c.errors, durations=counted(c, after.edges), users=users)
-        for uid, c in {**stable_counters, **canary_counters}.items()
-    }
+    both = {**stable_counters, **canary_counters}
+    moved = {uid: _cursor(one, after.edges, users=users) for uid, one in both.items()}
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
-    evidence = after.model_copy(update={"cursors": kept | moved})
+    known = identified.counted(before.identified, both, old_cursors, fresh) if users else None
+    evidence = after.model_copy(update={"cursors": kept | moved, "identified": known})
     lowest, highest = sharing.span(before) if spec.by_pods else _shares(rollout, before, seen)
     evidence = sharing.counted(evidence, now)
     if highest == 0 or stable_arm.requests + canary_arm.requests == 0:
@@ -232,6 +231,18 @@ def _of_kind(evidence: Evidence, *, users: bool) -> tuple[Evidence, set[str]]:
     unlike = {uid for uid, cursor in evidence.cursors.items() if cursor.users is not users}
     left = {uid: cursor for uid, cursor in evidence.cursors.items() if uid not in unlike}
     return (evidence.model_copy(update={"cursors": left}) if unlike else evidence), unlike
+
+
+def _cursor(counters: Counters, edges: tuple[int, ...], *, users: bool) -> Cursor:
+    return Cursor(
+        start=counters.start,
+        requests=counters.requests,
+        errors=counters.errors,
+        durations=counted(counters, edges),
+        users=users,
+        with_id=counters.with_id if users else None,
+        without_id=counters.without_id if users else None,
+    )
 
 
 def _increments(
