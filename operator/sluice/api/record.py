@@ -92,6 +92,9 @@ class Evidence(ApiModel):
     metrics: tuple[MetricEvidence, ...] = ()
     identified: Identified | None = Field(default=None, description="Where users stick to a version.")
     sample_ratio: dict[str, Any] | None = Field(default=None, json_schema_extra=_OPEN)
+    sample_pods: str | None = Field(
+        default=None, description="Where users stick to a version in a canary: the pods that `sampleRatio` is of."
+    )
     targeted: TargetedCount | None = None
     pod_shares: tuple[PodShare, ...] = Field(
         default=(), description="Without a gateway: by which shares requests may be split that are not counted yet."

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, harm_above, safe_below, threshold
+from sluice.analysis import Arm, Block, combined, harm_above, safe_below, threshold
 from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Pairs, Rollout
 from sluice.api.strategy import Mirror, Verify
-from sluice.core import identified, sharing
+from sluice.core import identified, proportion, sharing
 from sluice.core.durations import between, counted, prepared
 from sluice.core.experiments import Comparison, compare, counts_users, windows
 from sluice.core.metrics import Increment, Standing, in_window, latency_margins, observe, standings
@@ -114,13 +114,11 @@ def fold(
     if highest == 1:
         return evidence  # where all requests may have gone to one arm there is nothing to compare with
     if rollout.window is not None and rollout.weight not in windows(spec)[rollout.window - 1 : rollout.window]:
-        return evidence  # who is back at stable for want of pods is counted there a second time
+        return proportion.spoiled(evidence)  # who is back at stable for want of pods is counted there a second time
     block = Block(weight=highest, weight_before=lowest, stable=stable_arm, canary=canary_arm)
     durations = between(before, after, stable_counters, canary_counters, fresh)
     evidence = evidence.model_copy(update={"metrics": observe(spec, evidence, Increment(block, durations))})
-    if rollout.window is not None:
-        return evidence  # who moves on to another pod is counted twice: proportions say nothing
-    return evidence.model_copy(update={"sample_ratio": _ratio(evidence).observe(block).dump()})
+    return proportion.observed(evidence, block, seen, both, stable, rollout.revision.name)
 
 
 def with_pairs(evidence: Evidence, seen: Observation) -> Evidence:
@@ -160,7 +158,7 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) ->
     return replace(
         _judged(spec, standings(spec, evidence, wish)),
         test=tested,
-        mismatch=tested.mismatch if tested else evidence.window is None and _ratio(evidence).log_e >= MISMATCH,
+        mismatch=tested.mismatch if tested else proportion.mismatched(evidence),
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
     )
@@ -277,13 +275,6 @@ def _shares(rollout: Rollout, evidence: Evidence, seen: Observation) -> tuple[fl
 def _count(evidence: Evidence, stable: Arm, canary: Arm, now: datetime) -> Evidence:
     total, at_weight = _add(evidence.total, stable, canary), _add(evidence.at_weight, stable, canary)
     return evidence.model_copy(update={"total": total, "at_weight": at_weight, "counted_at": now})
-
-
-def _ratio(evidence: Evidence) -> SampleRatio:
-    try:
-        return SampleRatio.load(evidence.sample_ratio)
-    except ValueError:
-        return SampleRatio.start()
 
 
 def _add(counts: Counts, stable: Arm, canary: Arm) -> Counts:

@@ -41,6 +41,12 @@ def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judge
     evidence, units = situation.evidence, of_units(situation.spec)
     if nothing := _nothing_to_compare(evidence, rollout.weight, way_in(situation)):
         return nothing
+    if judgement.mismatch and evidence.window is not None:
+        return (
+            f"users do not come to the versions as the weight of {rollout.weight} % says (sample-ratio mismatch), so "
+            "nothing can be concluded: do they stay with their version, and does the same id come with all requests of "
+            f"a user? {counts(evidence.at_weight, units)}"
+        )
     if judgement.mismatch:
         return (
             f"{way_in(situation)} does not split the traffic as the {'pods' if situation.spec.by_pods else 'weights'} "
