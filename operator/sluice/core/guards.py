@@ -273,7 +273,7 @@ def deadline_passed(situation: Situation) -> Outcome | None:
         lost_at = rollout.weight_changed_at
         if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
             return None  # pods that were there and are being replaced have the same time again
-        message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
+        message = f"{lacks} after {situation.spec.progress_deadline_seconds} s{words.way_out(situation)}"
         return rolled_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
     if stage and (stage.test or (stage.gates and not unanswered(rollout, stage.gates))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from sluice.core.situation import Situation
 
 
+# As the scheduler and the quota say that there is no room, unlike a node that no pod of this kind may have.
+NO_ROOM = re.compile(r"Insufficient [\w./-]+|Too many pods|exceeded quota")
 PARKED = "spec.replicas is 0, and nothing is known of a version without pods; raise it to go on"
 
 
@@ -79,6 +82,18 @@ def waiting_for_pods(state: RevisionState, ready: int, wanted: int, weight: int 
 def lacks_pods(state: RevisionState, wanted: int, weight: int) -> str | None:
     """Say how many pods are missing for a weight and why; None when there are enough."""
     return waiting_for_pods(state, state.ready, wanted, weight) if state.ready < wanted else None
+
+
+def way_out(situation: Situation) -> str:
+    """Say what helps where the cluster has no room for a candidate beside stable, if that is what is missing."""
+    trouble = trouble_of(situation.candidate)
+    beside = situation.status.stable is not None and situation.spec.strategy.recreate is None
+    if not beside or trouble is None or not NO_ROOM.search(trouble.message):
+        return ""
+    return (
+        "; there is no room for it beside stable: add nodes, ask for less (server.resources, replicas), or, if only "
+        "one version fits, take strategy recreate, which stops the old one first (nobody serves meanwhile)"
+    )
 
 
 def not_previewed(situation: Situation) -> str | None:

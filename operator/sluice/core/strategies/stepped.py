@@ -108,7 +108,8 @@ def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | No
         return shift(situation, rollout, at_once)
     if lacks := words.lacks_pods(situation.candidate, stage.pods, stage.weight):
         facts = with_weight(situation, rollout, min(rollout.weight, situation.carried))
-        return Outcome(facts, "ScalingUp", lacks, Verdict.RUNNING, requeue_after=READY_SECONDS)
+        message = f"{lacks}{words.way_out(situation)}"
+        return Outcome(facts, "ScalingUp", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
     if rollout.weight == 0 and not rollout.direct and (unread := words.unread(situation)):
         # Where its counters stand before its first request is where counting starts.
         return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
