@@ -21,11 +21,15 @@ from sluice_server.unanswered import Unanswered, Waiting, left_by
 from sluice_server.units import Unit
 
 OUTCOMES = ("seen", "failed")
+IDS = ("sent", "missing")
 
 log = logging.getLogger(__name__)
 
 _users = Counter(
     "sluice_users", "Users of an experiment that this server answered, or failed.", ["outcome"], registry=None
+)
+_requests = Counter(
+    "sluice_user_requests", "Requests of an experiment, by whether a user's id came with them.", ["id"], registry=None
 )
 
 
@@ -82,6 +86,7 @@ class Users:
             self._seen.close()
 
     def _count(self, waiting: Waiting, *, failed: bool, timed: bool) -> bool:
+        _requests.labels("sent" if waiting.of_user else "missing").inc()
         if not waiting.of_user:
             first, first_failed, first_timed = True, failed, timed
         else:
@@ -111,3 +116,5 @@ def create_series() -> None:
     """All series exist from the start."""
     for outcome in OUTCOMES:
         _users.labels(outcome)
+    for known in IDS:
+        _requests.labels(known)

@@ -14,7 +14,7 @@ import yaml
 from sluice.api.spec import ModelDeploymentSpec, parse_spec
 from sluice.api.structural import without_nulls
 
-from tests.integration.test_crd import KEEPS_ITS_WAY
+from tests.integration.crd.sentences import KEEPS_ITS_WAY
 
 pytestmark = pytest.mark.integration
 

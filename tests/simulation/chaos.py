@@ -88,7 +88,7 @@ def mirror_first(rng: random.Random, sim: Simulation) -> None:
 def ab_test(rng: random.Random, sim: Simulation) -> None:
     for version in sim.world.versions.values():
         version.converts = rng.choice([0.0, 0.1, 0.5])
-    wants: Manifest = {"weight": rng.choice([20, 50, 80]), "onWinner": rng.choice(["Promote", "Hold"])}
+    wants: Manifest = {"weight": rng.choice([20, 50, 80]), "onWinner": rng.choice(["Promote", "Hold", "Notify"])}
     wants["primary"] = {"metric": "conversion", "window": rng.choice(["1s", "3s"])}
     wants["maxDuration"] = rng.choice(["15s", "1h"])
     sim.world.edit(

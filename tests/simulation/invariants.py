@@ -10,8 +10,9 @@ from sluice.core.replicas import needed, shared_needed
 from sluice.kube.api import Manifest
 from sluice.traffic import plain_service
 
+from tests.simulation.gateway import TargetedBy, mirrored, split_of, targeted_by
 from tests.simulation.pods import Life
-from tests.simulation.world import NAME, NAMESPACE, TargetedBy, World, mirrored, split_of, targeted_by
+from tests.simulation.world import NAME, NAMESPACE, World
 
 # People ask for the same or edit twice in a second, pods go and come, and so does what a gateway says.
 BEGINS = ("RolloutStarted", "ScaledToZero", "PausedByUser")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from sluice.core.observation import Unresolved
 from sluice.kube.api import Manifest
 
+from tests.simulation.gateway import mirrored
 from tests.simulation.pods import Behaviour, Judgement
 from tests.simulation.simulation import Chapter, Story
-from tests.simulation.world import NAME, NAMESPACE, World, mirrored
+from tests.simulation.world import NAME, NAMESPACE, World
 
 SPEC: Manifest = {
     "model": {"uri": "models:/penguins@champion"},

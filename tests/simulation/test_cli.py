@@ -176,6 +176,11 @@ MOMENTS = {
         "Waits for promotion", Tone.WAITS, ("✓ test 50 · ▶ hold", "with 95 % confidence at any time"),
         ("promote", "abort"),
     ),
+    "tested, won and told of": Moment(
+        ((ab_test(onWinner="Notify"), lambda _: True), (push("2", converts=0.9), says("has won its test"))),
+        "Won its test: waits for promotion", Tone.WAITS, ("Winner", "penguins/1 serves all traffic"),
+        ("promote", "retry"),
+    ),
     "tested without a winner": Moment(
         ((ab_test(maxDuration="15s"), lambda _: True), (nobody_converts, says("was tested and did not win"))),
         "Serving: the test had no winner", Tone.GOOD, ("NoWinner", "penguins/1 serves all traffic"), ("retry",),
@@ -331,6 +336,8 @@ def pick(world: World, options: argparse.Namespace) -> tuple[str, str]:
     if options.command == "retry":
         return "retry", picking.to_retry(world.md, options.revision)
     action = "promote-full" if getattr(options, "full", False) else options.command
+    if options.command == "promote":
+        return action, picking.to_promote(world.md, options.revision)
     return action, picking.candidate(world.md, options.command, options.revision)
 
 
@@ -352,6 +359,7 @@ def test_a_narrow_terminal_loses_no_command(name: str) -> None:
         ("waiting for promotion", Exit.WAITS_FOR_A_PERSON), ("all steps skipped", None),
         ("taken back by a person", Exit.FAILED), ("tested", None), ("tested without a collector", None),
         ("tested and held", Exit.WAITS_FOR_A_PERSON), ("tested without a winner", Exit.FAILED),
+        ("tested, won and told of", Exit.WAITS_FOR_A_PERSON),
     ],
 )  # fmt: skip
 def test_waiting_ends_when_the_rollout_does(name: str, code: Exit | None) -> None:

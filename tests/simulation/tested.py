@@ -96,6 +96,12 @@ STORIES: Mapping[str, Story] = {
         Chapter(nothing, says("until somebody promotes", "better by"), "2 has won"),
         Chapter(wish("promote", "2"), both(serves("2"), answered_wish), "2 serves"),
     ),
+    "tested, won and told of": (
+        Chapter(ab_test(onWinner="Notify"), serves("1"), "nothing happens yet"),
+        Chapter(push("2", converts=0.6), weight("2", 50), "half of the users have it"),
+        Chapter(nothing, both(because("2", "Winner"), ended("Winner"), serves("1"), is_fine), "1 stays"),
+        Chapter(wish("promote", "2"), both(serves("2"), rollouts(3), answered_wish), "2 serves without another test"),
+    ),
     "tested without a winner": (
         Chapter(ab_test(maxDuration="40s"), serves("1"), "nothing happens yet"),
         Chapter(nobody_converts, weight("2", 50), "half of the users have it"),

@@ -11,15 +11,13 @@ from sluice.api.base import KIND
 from sluice.api.pairs import Pairs
 from sluice.core.observation import Counters, Pod, ResolvedModel, Scrape, Silent, TestResults, Units, Unresolved
 from sluice.kube.api import MODEL_DEPLOYMENTS, Manifest
-from sluice.resources.naming import ANNOTATION_MODEL, revision_of
-from sluice.traffic import gateway_api, targeted
+from sluice.resources.naming import ANNOTATION_MODEL
 
-from tests.simulation import autoscalers, pods, users
-from tests.simulation.comparing import joined
+from tests.simulation import autoscalers, gateway, pods, traffic
 from tests.simulation.gates import run_jobs
 from tests.simulation.plain import Service
 from tests.simulation.pods import EPOCH, Behaviour, Judgement, Life, Version
-from tests.simulation.store import Store, copy
+from tests.simulation.store import Store
 
 NAMESPACE, NAME = "models", "penguins"
 GATEWAY: Manifest = {"kind": "Gateway", "metadata": {"name": "public", "namespace": NAMESPACE}, "spec": {}}
@@ -151,7 +149,7 @@ class World:
     def previewed(self) -> str | None:
         """The revision that the preview route leads to."""
         route = self.store.objects.get(("HTTPRoute", NAMESPACE, f"{NAME}.preview"))
-        return next(iter(split_of(route))) if route else None
+        return next(iter(gateway.split_of(route))) if route else None
 
     def pods_of(self, revision: str) -> list[Life]:
         return [life for life in self.lives.values() if life.revision == revision]
@@ -163,7 +161,7 @@ class World:
 
     def step(self, seconds: float) -> None:
         """Let time pass: traffic first, by what was live; then the controllers of the cluster."""
-        self._traffic(seconds)
+        traffic.send(self, seconds)
         self.time += seconds
         if self.cache and self.time >= self.lagging_until:
             self.cache, self.poked = None, True  # the events come at last
@@ -173,7 +171,7 @@ class World:
         self._workloads()
         for life in self.lives.values():
             life.grow(self.time)
-        self._gateway()
+        gateway.run(self, NAMESPACE, NAME)
         run_jobs(self)
         self._kubelets()
 
@@ -231,84 +229,6 @@ class World:
         plain = self.service.slices(store)
         return [{"kind": "EndpointSlice", "endpoints": found}, *([plain] if plain else [])]
 
-    def _traffic(self, seconds: float) -> None:
-        if self.status.get("downSince"):
-            self.gap_until = self.time + seconds + self.gateway_delay + self.proxy_delay
-        if self.service.known is not None:
-            self._through_service(round(self.rate * seconds))
-        if not self.live or self.service.known is not None:
-            return
-        self._targeted_traffic(seconds)
-        assigned, random = self._assigned(round(self.rate * seconds)), self.rng.random
-        serving = {name: [life for life in self.pods_of(name) if life.serving] for name in {*assigned}}
-        for name in assigned:
-            if ready := serving[name]:
-                life = ready[int(random() * len(ready))]
-                failed = random() < life.version.errors
-                life.answer(self.time, error=failed)
-                self._copy(failed=failed)
-                self._expose(life)
-            elif self.time > self.gap_until:
-                self.unserved += 1
-
-    def _through_service(self, requests: int) -> None:
-        """Lead each request to one of the pods, as the nodes know the Service; each has as many as any other."""
-        ready = [life for life in self.lives.values() if life.serving and self.service.leads_to(life)]
-        for _ in range(requests):
-            if ready:
-                life = ready[int(self.rng.random() * len(ready))]
-                life.answer(self.time, error=self.rng.random() < life.version.errors)
-            elif self.time > self.gap_until:
-                self.unserved += 1
-
-    def _assigned(self, requests: int) -> list[str]:
-        """The revision of each request: drawn anew, or that of the user who sends it."""
-        if not self.users:
-            return self.rng.choices(list(self.live), list(self.live.values()), k=requests)
-        test, sent = users.experiment_of(self.proxied), []
-        for user in self.rng.choices(range(self.users), k=requests):
-            position = users.position(user) if self.sticks else self.rng.randrange(users.WHOLE)
-            name = users.revision_at(self.proxied, position)
-            sent.append(name)
-            met = self.met.setdefault((test, user), [])
-            if test and met[-1:] != [name]:
-                met.append(name)
-        return sent
-
-    def _expose(self, life: Life) -> None:
-        """Let the collector learn of another user of an A/B test, and of what he does."""
-        rollout, spec = self.status.get("rollout"), (self.md or {}).get("spec", {})
-        if not rollout or "abTest" not in spec["strategy"] or len(self.live) < 2:
-            return
-        seen = self.exposed.setdefault(f"{NAMESPACE}/{self.status['record']}", {}).setdefault(life.revision, {})
-        users, converted = seen.get(self.time, (0, 0))
-        seen[self.time] = (users + 1, converted + (self.rng.random() < life.version.converts))
-
-    def _copy(self, *, failed: bool) -> None:
-        """Send a copy of a request that stable has answered where the route says, and let the answers be compared."""
-        mirror = mirrored(self.proxied)
-        copies = [life for life in self.pods_of(mirror[0]) if life.serving] if mirror else []
-        if mirror is None or not copies or self.rng.random() * 100 >= mirror[1]:
-            return
-        life = self.rng.choice(copies)
-        life.mirrored += 1
-        fails = self.rng.random() < life.version.errors
-        differs = fails is failed and self.rng.random() < life.version.differs
-        before, seconds = self.pairs.get(mirror[2], Pairs()), life.version.seconds
-        self.pairs[mirror[2]] = joined(before, failed=failed, fails=fails, differs=differs, seconds=seconds)
-
-    def _targeted_traffic(self, seconds: float) -> None:
-        """Requests that match; where no route is for them, they are some of all the others."""
-        if self.targeted is None or not self.targeted_rate:
-            return
-        serving = [life for life in self.pods_of(self.targeted) if life.serving]
-        for _ in range(round(self.targeted_rate * seconds)):
-            if serving:
-                life = serving[int(self.rng.random() * len(serving))]
-                life.answer_targeted(error=self.rng.random() < life.version.errors)
-            else:
-                self.unserved += 1
-
     def _workloads(self) -> None:
         for deployment in self.store.of_kind("Deployment"):
             template, namespace = deployment["spec"]["template"], deployment["metadata"]["namespace"]
@@ -357,117 +277,9 @@ class World:
             life = self.lives[uid]
             life.ready, life.gone_at = False, life.gone_at or self.time
 
-    def _gateway(self) -> None:
-        self.service.learn(self.store, NAMESPACE, NAME, self.time, (self.gateway_delay, self.proxy_delay))
-        if self.service.known is not None:
-            self.live = self.service.split(self.lives.values())
-            return
-        routes = {route["metadata"]["name"]: route for route in self.store.of_kind("HTTPRoute")}
-        taken = {name for name, route in routes.items() if self._answer(route)}
-        self._stick()
-        self._lead_targeted(routes.get(f"{NAME}.targeted"), taken)
-        route = routes.get(NAME)
-        if route is None:
-            self.live, self.proxied = {}, {}
-            return
-        if NAME not in taken:
-            return
-        known_at = self.taken_at[route["metadata"]["uid"], route["metadata"]["generation"]] + self.proxy_delay
-        if self.gateway_refuses:
-            self.tampered = True
-        elif self.time >= known_at and self.proxied.get("spec") != route["spec"]:
-            if self.proxied and self.time > self.gap_until:
-                self.torn += torn(self.proxied, route)
-            self.live, self.proxied = split_of(route), route
-
-    def _stick(self) -> None:
-        """Let the proxies learn of the policy by which users stick to a version."""
-        found = self.store.objects.get(("BackendTrafficPolicy", NAMESPACE, NAME))
-        if found is None:
-            self.sticks = False
-            return
-        key = found["metadata"]["uid"], found["metadata"]["generation"]
-        taken_at = self.taken_at.setdefault(key, self.time + self.gateway_delay)
-        if self.time < taken_at:
-            return
-        changed = copy(found)
-        changed["status"] = users.taken(key[1], self.policy_refused)
-        self.store.write(changed)
-        if self.time >= taken_at + self.proxy_delay:
-            self.sticks = not self.policy_refused
-
-    def _lead_targeted(self, route: Manifest | None, taken: set[str]) -> None:
-        """Let the proxies learn of the route for requests that match; one that is gone they forget at once."""
-        if route:
-            known_at = self.taken_at[route["metadata"]["uid"], route["metadata"]["generation"]] + self.proxy_delay
-            if self.gateway_refuses or route["metadata"]["name"] not in taken or self.time < known_at:
-                return
-        before, after = targeted_by(self.proxied_targeted), targeted_by(route)
-        for one, other in ((before, after), (after, before)):
-            if one.open and one.revision != other.revision:
-                self.torn.append(f"targeted {one.revision}")
-        self.targeted, self.proxied_targeted = after.revision if after.open else None, route
-
-    def _answer(self, route: Manifest) -> bool:
-        """Write the gateway's word on a route into it, once it has had its time; say whether it has."""
-        generation = route["metadata"]["generation"]
-        if self.time < self.taken_at.setdefault((route["metadata"]["uid"], generation), self.time + self.gateway_delay):
-            return False
-        answer = {"status": "False" if self.gateway_refuses else "True", "observedGeneration": generation}
-        answer |= {"reason": "Refused", "message": self.gateway_refuses} if self.gateway_refuses else {}
-        conditions = [{"type": kind} | answer for kind in ("Accepted", "ResolvedRefs")]
-        changed = copy(route)
-        changed["status"] = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
-        self.store.write(changed)
-        return True
-
 
 def units_of(seen: Mapping[float, tuple[int, int]], until: float) -> Units:
     """What is known of a version's users of whom those count who came until a moment."""
     matured = [counts for came, counts in seen.items() if came <= until]
     converted = float(sum(converted for _, converted in matured))
     return Units(sum(users for users, _ in seen.values()), sum(users for users, _ in matured), converted, converted)
-
-
-def torn(before: Manifest, after: Manifest) -> list[str]:
-    """Name the revisions whose cluster proxies get or lose together with the traffic for it: each has its position."""
-    old, new = (
-        {(index, slot.revision): slot for index, slot in enumerate(gateway_api.read_slots(route)) if slot.share}
-        for route in (before, after)
-    )
-    came = [key for key, slot in new.items() if not slot.parked and key not in old]
-    left = [key for key, slot in old.items() if not slot.parked and key not in new]
-    return [f"{name} at {index}" for index, name in came + left]
-
-
-def mirrored(route: Manifest) -> tuple[str, int, str] | None:
-    """The revision that gets copies, of how many percent, and the name of the comparison."""
-    filters = route["spec"]["rules"][0]["filters"] if route else []
-    for found in filters:
-        if found["type"] == "RequestMirror":
-            wants = found["requestMirror"]
-            headers = filters[0]["requestHeaderModifier"]["set"]
-            (compare,) = (header["value"] for header in headers if header["name"] == gateway_api.HEADER_COMPARE)
-            revision = revision_of(NAME, wants["backendRef"]["name"]) or ""
-            return revision, wants["percent"], compare.partition(";")[0]
-    return None
-
-
-@dataclass(frozen=True)
-class TargetedBy:
-    """The revision whose cluster a route for requests that match needs, and whether it lets them in."""
-
-    revision: str | None = None
-    open: bool = False
-
-
-def targeted_by(route: Manifest | None) -> TargetedBy:
-    if route is None:
-        return TargetedBy()
-    state = targeted.read(route)
-    return TargetedBy(next(iter([*state.weights, *state.parked]), None), bool(state.weights))
-
-
-def split_of(route: Manifest) -> dict[str, int]:
-    """Percent by revision, as written."""
-    return dict(gateway_api.read(route).weights)

@@ -31,6 +31,7 @@ class OnWinner(StrEnum):
 
     PROMOTE = "Promote"
     HOLD = "Hold"
+    NOTIFY = "Notify"
 
 
 class Primary(ApiModel):
@@ -91,7 +92,9 @@ class ABTest(ApiModel):
         json_schema_extra={"default": "336h"},
     )
     on_winner: OnWinner = Field(
-        default=OnWinner.PROMOTE, description="Promote: the candidate becomes stable. Hold: when somebody promotes."
+        default=OnWinner.PROMOTE,
+        description="Promote: the candidate becomes stable. Hold: when somebody promotes. Notify: that is told, the "
+        "test is over, and stable stays.",
     )
 
     model_config = ApiModel.model_config | {

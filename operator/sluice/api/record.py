@@ -9,7 +9,16 @@ from pydantic import Field
 
 from sluice.api.base import ApiModel, Time, without_empty
 from sluice.api.pairs import Disagreement, Pairs
-from sluice.api.status import Answered, Counts, Revision, ServicePods, TestCounts, TestSummary, Verdict
+from sluice.api.status import (
+    Answered,
+    Counts,
+    Identified,
+    Revision,
+    ServicePods,
+    TestCounts,
+    TestSummary,
+    Verdict,
+)
 
 RECORD_KIND = "RolloutRecord"
 RECORD_PLURAL = "rolloutrecords"
@@ -25,6 +34,7 @@ class RolloutOutcome(StrEnum):
     ROLLED_BACK = "RolledBack"
     SUPERSEDED = "Superseded"
     NO_WINNER = "NoWinner"
+    WINNER = "Winner"  # and not promoted
 
 
 class Cursor(ApiModel):
@@ -37,6 +47,8 @@ class Cursor(ApiModel):
         default=None, description="Answers whose duration is known, and how many took longer than each of `edges`."
     )
     users: bool = Field(default=False, description="What is counted are users, not requests.")
+    with_id: int | None = Field(default=None, description="Requests that said whose they are.")
+    without_id: int | None = Field(default=None, description="Requests that did not.")
 
 
 class MetricEvidence(ApiModel):
@@ -78,7 +90,11 @@ class Evidence(ApiModel):
     cuts: tuple[int, ...] = Field(default=(), description="Cells of stable's durations at which arms are compared.")
     edges: tuple[int, ...] = Field(default=(), description="Cells above which cursors count.")
     metrics: tuple[MetricEvidence, ...] = ()
+    identified: Identified | None = Field(default=None, description="Where users stick to a version.")
     sample_ratio: dict[str, Any] | None = Field(default=None, json_schema_extra=_OPEN)
+    sample_pods: str | None = Field(
+        default=None, description="Where users stick to a version in a canary: the pods that `sampleRatio` is of."
+    )
     targeted: TargetedCount | None = None
     pod_shares: tuple[PodShare, ...] = Field(
         default=(), description="Without a gateway: by which shares requests may be split that are not counted yet."

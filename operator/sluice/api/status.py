@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "Inconclusive"
     ERROR = "Error"
     NO_WINNER = "NoWinner"
+    WINNER = "Winner"
 
 
 class ConditionStatus(StrEnum):
@@ -64,7 +65,7 @@ class Retired(ApiModel):
 
 
 class Rejected(ApiModel):
-    """A revision that failed; it is not rolled out again until `retry`."""
+    """A revision that failed, or whose test ended with stable as it is; it is not rolled out again until `retry`."""
 
     revision: Revision
     reason: str
@@ -118,6 +119,14 @@ class Answered(ApiModel):
     errors: int = 0
 
 
+class Identified(ApiModel):
+    """Requests where users are to stick to a version: those that say whose they are, and those that don't."""
+
+    with_id: int = 0
+    without_id: int = Field(default=0, description="Each is drawn anew, and counts as a user of its own.")
+    notable: bool = Field(default=False, description="These were once so many that people were told.")
+
+
 class Summary(ApiModel):
     """The evidence for and against the candidate in short; all of it is in the RolloutRecord."""
 
@@ -131,6 +140,7 @@ class Summary(ApiModel):
         default=None, description="Requests that match `canary.match`; no part of the evidence."
     )
     test: TestSummary | None = Field(default=None, description="Of an A/B test.")
+    identified: Identified | None = Field(default=None, description="Where users stick to a version.")
 
 
 class GateResult(ApiModel):
@@ -212,7 +222,9 @@ class ModelDeploymentStatus(ApiModel):
     retired: tuple[Retired, ...] = ()
     rejected: tuple[Rejected, ...] = Field(default=(), description="Newest last.")
     returning_to: Revision | None = Field(
-        default=None, description="A person goes back to this earlier revision; until it is stable nothing else counts."
+        default=None,
+        description="A person wants this revision without another proof: an earlier one, or one that has won its test; "
+        "until it is stable nothing else counts.",
     )
     down_since: Time | None = Field(
         default=None, description="No version serves since a recreate has stopped the old one."

@@ -96,7 +96,9 @@ def _skippable(step: StepView) -> bool:
 def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advice]:
     """Nothing is rolled out."""
     rejected = view.revision("rejected")
-    if rejected and view.verdict == "NoWinner":
+    if rejected and view.verdict == "Winner":
+        yield Advice(say("promote", f"--revision={rejected.revision}"), f"all traffic to {rejected.version}")
+    if rejected and view.verdict in ("NoWinner", "Winner"):
         yield Advice(say("retry", f"--revision={rejected.revision}"), f"test {rejected.version} again{AFRESH}")
     if rejected and view.verdict == "Failed":
         yield Advice("", "register a fixed version and move the alias, or")

@@ -99,7 +99,7 @@ def common() -> Parser:
 
 
 def _actions(add: Add) -> None:
-    promote = add("promote", "skip the present pause or analysis")
+    promote = add("promote", "skip the present pause or analysis, or promote what has won its test")
     promote.add_argument("--full", action="store_true", help="skip all steps that are left")
     others = (
         add("abort", "roll the candidate back: all traffic to stable"),

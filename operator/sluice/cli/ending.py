@@ -69,6 +69,8 @@ def _of_any(status: Object, followed: str | None) -> Ending | None:
         return _rejected(rejected[-1])
     if status.get("verdict") in ("Failed", "NoWinner"):
         return Ending(Exit.FAILED, message)
+    if status.get("verdict") == "Winner":
+        return Ending(Exit.WAITS_FOR_A_PERSON, message)
     if not stable or status.get("verdict") == "Error":
         return None  # nothing can be said before the registry answers, or before the first install begins
     return Ending(Exit.DONE, f"no rollout is going on: {message}")
@@ -89,5 +91,8 @@ def _of_version(status: Object, version: str, followed: str | None) -> Ending | 
 def _rejected(entry: Object) -> Ending:
     if entry["reason"] == "NoWinner":
         return Ending(Exit.FAILED, f"{words.version(entry['revision'])} did not win its test: {entry['message']}")
+    if entry["reason"] == "Winner":
+        text = f"{words.version(entry['revision'])} has won its test and waits for promotion: {entry['message']}"
+        return Ending(Exit.WAITS_FOR_A_PERSON, text)
     why = f"{entry['reason']}: {entry['message']}"
     return Ending(Exit.FAILED, f"{words.version(entry['revision'])} was rolled back: {why}")

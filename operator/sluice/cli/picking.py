@@ -31,6 +31,19 @@ def candidate(raw: Object, action: str, wanted: str | None) -> str:
     return _same(raw, revision, wanted)
 
 
+def to_promote(raw: Object, wanted: str | None) -> str:
+    """Return the candidate's revision, or the one that has won its test and was not promoted.
+
+    Raises:
+        CliError: there is neither, or another one than the wanted one.
+    """
+    status = raw.get("status") or {}
+    won = [entry["revision"] for entry in rejected_entries(status) if entry["reason"] == "Winner"]
+    if won and status.get("verdict") == "Winner" and not status.get("rollout"):
+        return _same(raw, next((one for one in won if wanted in named(one)), won[-1]), wanted)
+    return candidate(raw, "promote", wanted)
+
+
 def to_retry(raw: Object, wanted: str | None) -> str:
     """Return the revision to try again: the candidate, or else the one that was rejected last.
 

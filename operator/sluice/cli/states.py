@@ -49,6 +49,8 @@ def _states(raw: Object, status: Object) -> Iterator[Said]:
         yield "Rolled back", Tone.BAD
     if status.get("verdict") == "NoWinner":
         yield "Serving: the test had no winner", Tone.GOOD
+    if status.get("verdict") == "Winner":
+        yield "Won its test: waits for promotion", Tone.WAITS
     reason = condition(status, "Progressing").get("reason", "unknown")
     if not installed:
         yield f"Waiting: {reason}", Tone.WAITS

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sluice.api.status import ModelDeploymentStatus, Rollout
 from sluice.core import words
+from sluice.core.ending import WINNER
 from sluice.core.gates import anew, at_gates
 from sluice.core.moves import advance, give_up, once_more, pardoned, reject, with_rejected
 from sluice.core.situation import Situation
@@ -20,6 +21,8 @@ def answer(situation: Situation, action: str, revision: str) -> Answer:
         return _rollback(situation, revision)
     if action == "retry" and (again := _tried_again(situation, revision)):
         return again
+    if action in ("promote", "promote-full") and (promoted := _winner_promoted(situation, revision)):
+        return promoted
     status, rollout = situation.status, situation.rollout
     if rollout is None or status.stable is None or rollout.revision.name != revision:
         current = f"the candidate is {rollout.revision.name}" if rollout and status.stable else "no rollout is going on"
@@ -76,6 +79,15 @@ def _tried_again(situation: Situation, revision: str) -> Answer | None:
             facts = status.model_copy(update={"rejected": pardoned(status, revision), "retired": retired})
             return facts, f"{words.version(entry.revision)} is tried again", True
     return None
+
+
+def _winner_promoted(situation: Situation, revision: str) -> Answer | None:
+    """Promote what has won its test, as long as it is wanted: it has proven itself."""
+    won, status = situation.refused, situation.status
+    if won is None or won.reason != WINNER or won.revision.name != revision or status.stable is None:
+        return None
+    facts = status.model_copy(update={"rejected": pardoned(status, revision), "returning_to": won.revision})
+    return facts, f"{words.version(won.revision)} has won its test, and is promoted by a person", True
 
 
 def _rollback(situation: Situation, revision: str) -> Answer:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus
+from sluice.core import identified
 from sluice.core.moves import normal, warning
 from sluice.core.plan import Event
 
@@ -12,13 +14,16 @@ from sluice.core.plan import Event
 _UNTOLD = ("RolledBack", "Inconclusive", "MissingPods")
 
 
-def announcements(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
+def announcements(
+    before: ModelDeploymentStatus, after: ModelDeploymentStatus, spec: ModelDeploymentSpec
+) -> tuple[Event, ...]:
     """Return an event for each thing that has begun or ended between two statuses."""
     old, new = _conditions(before), _conditions(after)
     return (
         *_problem(old, new, "Degraded", ConditionStatus.TRUE),
         *_problem(old, new, "Progressing", ConditionStatus.UNKNOWN),
         *(_pause(old, new, ongoing=after.rollout is not None) if after.stable else ()),
+        *_without_id(before, after, spec),
         *_written_back(before, after),
     )
 
@@ -39,6 +44,16 @@ def _pause(old: Mapping[str, Condition], new: Mapping[str, Condition], *, ongoin
         yield normal(now, new["Progressing"].message)
     elif was in ("PausedByUser", "ScaledToZero") and not now and ongoing:
         yield normal("Resumed", new["Progressing"].message)
+
+
+def _without_id(
+    before: ModelDeploymentStatus, after: ModelDeploymentStatus, spec: ModelDeploymentSpec
+) -> Iterator[Event]:
+    """Tell once in a rollout that many requests do not say whose they are."""
+    old, new = before.rollout, after.rollout
+    told = old and new and old.started_at == new.started_at and old.evidence.identified
+    if not (told and told.notable) and (said := identified.said(spec, new)):
+        yield warning("RequestsWithoutId", f"{said}; let whoever asks send it")
 
 
 def _written_back(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:

@@ -86,7 +86,7 @@ def decide(
         kept=kept,
         outage=layout.outage(facts, seen),
         forget=forgotten,
-        events=(*outcome.events, *announcements(status, described)),
+        events=(*outcome.events, *announcements(status, described, spec)),
         write_back=write_back,
         clear_wish=facts.last_action is not None and facts.last_action.pending,
         requeue_after=min(

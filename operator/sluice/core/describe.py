@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Verdict
-from sluice.core import sharing, targeted, words
-from sluice.core.ending import NO_WINNER
+from sluice.core import identified, sharing, targeted, words
+from sluice.core.ending import TESTED, WINNER
 from sluice.core.observation import Unresolved
 from sluice.core.situation import Outcome, Situation
 
@@ -38,6 +38,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     if said := targeted.said(after):
         message += f"; {said}"
     rollout = facts.rollout
+    if said := identified.said(spec, rollout):
+        message += f"; {said}"
     if behind := sharing.said(facts):
         message += f"; {behind}"
     pods = after.stable.ready + (after.candidate.ready if rollout else 0)
@@ -93,10 +95,10 @@ def conditions(
     facts, refused = situation.status, situation.refused
     available = _available(situation, problem)
     progressing = _progressing(situation, outcome)
-    lost = refused is not None and refused.reason == NO_WINNER  # nothing is wrong with that
-    failed = Says(TRUE, "RolledBack", refused.message) if refused and not lost else None
+    tested = refused is not None and refused.reason in TESTED  # nothing is wrong with that
+    failed = Says(TRUE, "RolledBack", refused.message) if refused and not tested else None
     degraded = problem or failed or Says(FALSE, "AsExpected")
-    up_to_date = facts.stable is not None and facts.rollout is None and (situation.wanted == facts.stable or lost)
+    up_to_date = facts.stable is not None and facts.rollout is None and (situation.wanted == facts.stable or tested)
     if available.status is TRUE and problem is None and up_to_date and not route_taken(situation):
         ready = waiting_for_traffic(situation)
     elif available.status is TRUE and problem is None and up_to_date and not _known(before, situation):
@@ -217,5 +219,5 @@ def _analyzed(situation: Situation, outcome: Outcome) -> Says:
     if facts.rollout and facts.stable:
         return Says(UNKNOWN, "Inconclusive" if outcome.verdict is Verdict.INCONCLUSIVE else "Running", outcome.message)
     if refused:
-        return Says(FALSE, refused.reason, refused.message)
+        return Says(TRUE if refused.reason == WINNER else FALSE, refused.reason, refused.message)
     return Says(TRUE, "Successful") if facts.stable else Says(UNKNOWN, "NotInstalled")

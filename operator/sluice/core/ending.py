@@ -5,7 +5,9 @@ from __future__ import annotations
 from sluice.api.record import RolloutOutcome
 from sluice.api.status import ModelDeploymentStatus
 
-NO_WINNER = "NoWinner"  # why a revision is not tried again that was tested and was not better
+# Why a revision is not tried again that was tested: it was not better, or it was and is not to be promoted by itself.
+NO_WINNER, WINNER = "NoWinner", "Winner"
+TESTED = {NO_WINNER: RolloutOutcome.NO_WINNER, WINNER: RolloutOutcome.WINNER}
 
 
 def end_of(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[RolloutOutcome, str] | None:
@@ -17,6 +19,5 @@ def end_of(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple
         return RolloutOutcome.PROMOTED, "Completed"
     for entry in after.rejected:
         if entry.revision.name == began.revision.name:
-            lost = entry.reason == NO_WINNER
-            return RolloutOutcome.NO_WINNER if lost else RolloutOutcome.ROLLED_BACK, entry.reason
+            return TESTED.get(entry.reason, RolloutOutcome.ROLLED_BACK), entry.reason
     return RolloutOutcome.SUPERSEDED, "NewerRevision"

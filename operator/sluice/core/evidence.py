@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sluice.analysis import MISMATCH, Arm, Block, SampleRatio, combined, harm_above, safe_below, threshold
+from sluice.analysis import Arm, Block, combined, harm_above, safe_below, threshold
 from sluice.api.pairs import Pairs
 from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Rollout
 from sluice.api.strategy import Mirror, Verify
-from sluice.core import sharing
+from sluice.core import identified, proportion, sharing
 from sluice.core.durations import between, counted, prepared
 from sluice.core.experiments import Comparison, compare, counts_users, windows
 from sluice.core.metrics import Increment, Standing, in_window, latency_margins, observe, standings
@@ -102,12 +102,11 @@ def fold(
     fresh = _fresh(seen, before.since or rollout.started_at, now, stable, rollout.revision.name) - unlike
     stable_arm = _increments(stable_counters, old_cursors, fresh, users=users)
     canary_arm = _increments(canary_counters, old_cursors, fresh, users=users)
-    moved = {
-        uid: Cursor(start=c.start, requests=c.requests, errors=c.errors, durations=counted(c, after.edges), users=users)
-        for uid, c in {**stable_counters, **canary_counters}.items()
-    }
+    both = {**stable_counters, **canary_counters}
+    moved = {uid: _cursor(one, after.edges, users=users) for uid, one in both.items()}
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
-    evidence = after.model_copy(update={"cursors": kept | moved})
+    known = identified.counted(before.identified, both, old_cursors, fresh) if users else None
+    evidence = after.model_copy(update={"cursors": kept | moved, "identified": known})
     lowest, highest = sharing.span(before) if spec.by_pods else _shares(rollout, before, seen)
     evidence = sharing.counted(evidence, now)
     if highest == 0 or stable_arm.requests + canary_arm.requests == 0:
@@ -116,13 +115,11 @@ def fold(
     if highest == 1:
         return evidence  # where all requests may have gone to one arm there is nothing to compare with
     if rollout.window is not None and rollout.weight not in windows(spec)[rollout.window - 1 : rollout.window]:
-        return evidence  # who is back at stable for want of pods is counted there a second time
+        return proportion.spoiled(evidence)  # who is back at stable for want of pods is counted there a second time
     block = Block(weight=highest, weight_before=lowest, stable=stable_arm, canary=canary_arm)
     durations = between(before, after, stable_counters, canary_counters, fresh)
     evidence = evidence.model_copy(update={"metrics": observe(spec, evidence, Increment(block, durations))})
-    if rollout.window is not None:
-        return evidence  # who moves on to another pod is counted twice: proportions say nothing
-    return evidence.model_copy(update={"sample_ratio": _ratio(evidence).observe(block).dump()})
+    return proportion.observed(evidence, block, seen, both, stable, rollout.revision.name)
 
 
 def took(rollout: Rollout, evidence: Evidence, seen: Observation, now: datetime) -> Rollout:
@@ -157,7 +154,7 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) ->
     return replace(
         _judged(spec, standings(spec, evidence, wish)),
         test=tested,
-        mismatch=tested.mismatch if tested else evidence.window is None and _ratio(evidence).log_e >= MISMATCH,
+        mismatch=tested.mismatch if tested else proportion.mismatched(evidence),
         requests=evidence.at_weight.candidate_requests,
         min_requests=(wish and wish.min_requests) or spec.analysis.min_requests,
     )
@@ -230,6 +227,18 @@ def _of_kind(evidence: Evidence, *, users: bool) -> tuple[Evidence, set[str]]:
     return (evidence.model_copy(update={"cursors": left}) if unlike else evidence), unlike
 
 
+def _cursor(counters: Counters, edges: tuple[int, ...], *, users: bool) -> Cursor:
+    return Cursor(
+        start=counters.start,
+        requests=counters.requests,
+        errors=counters.errors,
+        durations=counted(counters, edges),
+        users=users,
+        with_id=counters.with_id if users else None,
+        without_id=counters.without_id if users else None,
+    )
+
+
 def _increments(
     counters: Mapping[str, Counters], cursors: Mapping[str, Cursor], fresh: set[str], *, users: bool
 ) -> Arm:
@@ -262,13 +271,6 @@ def _shares(rollout: Rollout, evidence: Evidence, seen: Observation) -> tuple[fl
 def _count(evidence: Evidence, stable: Arm, canary: Arm, now: datetime) -> Evidence:
     total, at_weight = _add(evidence.total, stable, canary), _add(evidence.at_weight, stable, canary)
     return evidence.model_copy(update={"total": total, "at_weight": at_weight, "counted_at": now})
-
-
-def _ratio(evidence: Evidence) -> SampleRatio:
-    try:
-        return SampleRatio.load(evidence.sample_ratio)
-    except ValueError:
-        return SampleRatio.start()
 
 
 def _add(counts: Counts, stable: Arm, canary: Arm) -> Counts:

@@ -42,6 +42,12 @@ def _waiting_to_compare(situation: Situation, rollout: Rollout, judgement: Judge
     evidence, units = situation.evidence, of_units(situation.spec)
     if nothing := _nothing_to_compare(evidence, rollout.weight, way_in(situation)):
         return nothing
+    if judgement.mismatch and evidence.window is not None:
+        return (
+            f"users do not come to the versions as the weight of {rollout.weight} % says (sample-ratio mismatch), so "
+            "nothing can be concluded: do they stay with their version, and does the same id come with all requests of "
+            f"a user? {counts(evidence.at_weight, units)}"
+        )
     if judgement.mismatch:
         return (
             f"{way_in(situation)} does not split the traffic as the {'pods' if situation.spec.by_pods else 'weights'} "
@@ -207,6 +213,12 @@ def no_winner(situation: Situation) -> str:
     return f"after {format_duration(stage.test.max_duration)} {why}; {statement(compared)}"
 
 
+def won(situation: Situation) -> str:
+    """Say by how much a candidate has won."""
+    judgement = situation.judgement
+    return statement(judgement.test) if judgement and judgement.test else "no test"
+
+
 def _mirrored_harm(situation: Situation, metric: str, mirror: Mirror) -> str:
     seen = difference(situation.spec, situation.evidence.pairs)
     if metric == DISAGREEMENT and mirror.max_disagreement is not None:
@@ -256,7 +268,7 @@ def proven(situation: Situation) -> str:
     if stage and stage.mirror:
         return agreement(situation.spec, situation.evidence.pairs)
     if situation.judgement and situation.judgement.test:
-        return f"the candidate has won; {statement(situation.judgement.test)}"
+        return f"the candidate has won; {won(situation)}"
     units = of_units(situation.spec)
     return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight, units)}"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
+from sluice.api.status import LastAction, ModelDeploymentStatus, Rejected, Revision, Rollout, Verdict
 from sluice.core import findings, targeted, words
 from sluice.core.ab_test_guards import test_over, worse_proven
 from sluice.core.actions import answer
-from sluice.core.ending import NO_WINNER
+from sluice.core.ending import NO_WINNER, WINNER
 from sluice.core.experiments import counts_users
 from sluice.core.gate_guards import gate_answered, gate_failed
 from sluice.core.gates import anew, unanswered
@@ -173,23 +173,36 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
     if status.stable and wanted.name == status.stable.name:
         message = words.serving(situation)
         return Outcome(status, "Complete", message, Verdict.SUCCESSFUL, requeue_after=_idle(situation))
-    if (refused := situation.refused) and refused.reason == NO_WINNER:
-        message = (
-            f"{words.version(wanted)} was tested and did not win ({refused.message}); {words.serving(situation)}. "
-            f"Register another version, or annotate with sluice.dev/retry={wanted.name} to test it again"
-        )
-        return Outcome(status, NO_WINNER, message, Verdict.NO_WINNER, requeue_after=_idle(situation))
-    if refused:
-        message = (
-            f"{words.version(wanted)} was rolled back ({refused.reason}: {refused.message}); "
-            f"{words.serving(situation)}. Register a fixed version, or annotate with "
-            f"sluice.dev/retry={wanted.name} to try it again"
-        )
-        return Outcome(status, "RolledBack", message, Verdict.FAILED, requeue_after=_idle(situation))
+    if refused := situation.refused:
+        return _refused(situation, wanted, refused)
     facts = begin(situation, wanted)
-    how = "returning to" if facts.rollout and facts.rollout.direct else "rolling out"
+    served = any(entry.was_stable for entry in status.retired if entry.revision.name == wanted.name)
+    how = "returning to" if served and facts.rollout and facts.rollout.direct else "rolling out"
     event = normal("RolloutStarted", f"{how} {words.version(wanted)} over {words.version(status.stable)}")
     return Outcome(facts, "RolloutStarted", event.message, Verdict.RUNNING, (event,), requeue_after=0)
+
+
+def _refused(situation: Situation, wanted: Revision, refused: Rejected) -> Outcome:
+    """Say why what is wanted is not rolled out, and what to do."""
+    name, why, serving = words.version(wanted), refused.message, words.serving(situation)
+    retry = f"sluice.dev/retry={wanted.name}"
+    if refused.reason == NO_WINNER:
+        message = (
+            f"{name} was tested and did not win ({why}); {serving}. "
+            f"Register another version, or annotate with {retry} to test it again"
+        )
+        return Outcome(situation.status, NO_WINNER, message, Verdict.NO_WINNER, requeue_after=_idle(situation))
+    if refused.reason == WINNER:
+        message = (
+            f"{name} has won its test and is not promoted ({why}); {serving}; "
+            f"{words.to_promote(wanted)}, with {retry} to test it again"
+        )
+        return Outcome(situation.status, WINNER, message, Verdict.WINNER, requeue_after=_idle(situation))
+    message = (
+        f"{name} was rolled back ({refused.reason}: {why}); {serving}. "
+        f"Register a fixed version, or annotate with {retry} to try it again"
+    )
+    return Outcome(situation.status, "RolledBack", message, Verdict.FAILED, requeue_after=_idle(situation))
 
 
 def steps_changed(situation: Situation) -> Outcome | None:
@@ -260,7 +273,7 @@ def deadline_passed(situation: Situation) -> Outcome | None:
         lost_at = rollout.weight_changed_at
         if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
             return None  # pods that were there and are being replaced have the same time again
-        message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
+        message = f"{lacks} after {situation.spec.progress_deadline_seconds} s{words.way_out(situation)}"
         return rolled_back(situation, rollout, "ProgressDeadlineExceeded", message)
     judgement = situation.judgement
     if stage and (stage.test or (stage.gates and not unanswered(rollout, stage.gates))):

@@ -71,7 +71,8 @@ def in_window(evidence: Evidence, window: int | None) -> Evidence:
     if evidence.window == window:
         return evidence
     metrics = tuple(_closed(one) for one in evidence.metrics)
-    return evidence.model_copy(update={"window": window, "metrics": tuple(one for one in metrics if one)})
+    fresh = {"window": window, "sample_ratio": None, "sample_pods": None}
+    return evidence.model_copy(update={"metrics": tuple(one for one in metrics if one), **fresh})
 
 
 def observe(spec: ModelDeploymentSpec, evidence: Evidence, new: Increment) -> tuple[MetricEvidence, ...]:

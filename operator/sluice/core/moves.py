@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sluice.api.status import ModelDeploymentStatus, Rejected, Retired, Revision, Rollout, Verdict
 from sluice.core import findings, words
-from sluice.core.ending import NO_WINNER
+from sluice.core.ending import NO_WINNER, WINNER
 from sluice.core.evidence import unsettled
 from sluice.core.experiments import of_units, window
 from sluice.core.observation import Observation
@@ -181,8 +181,17 @@ def no_winner(situation: Situation, rollout: Rollout) -> Outcome:
     """End a test with stable as it is: nothing was wrong with the candidate, and it is not tested again unasked."""
     message = findings.no_winner(situation)
     facts = reject(situation.status, NO_WINNER, message, situation.now)
-    event = normal("NoWinner", f"{words.version(rollout.revision)} did not win: {message}")
-    return Outcome(facts, "NoWinner", event.message, Verdict.NO_WINNER, (event,), requeue_after=0)
+    event = normal(NO_WINNER, f"{words.version(rollout.revision)} did not win: {message}")
+    return Outcome(facts, NO_WINNER, event.message, Verdict.NO_WINNER, (event,), requeue_after=0)
+
+
+def winner(situation: Situation, rollout: Rollout) -> Outcome:
+    """End a test with stable as it is, although the candidate has won: somebody else is to promote it."""
+    message = findings.won(situation)
+    facts = reject(situation.status, WINNER, message, situation.now)
+    name = words.version(rollout.revision)
+    event = normal(WINNER, f"{name} has won, and is not promoted: {message}; {words.to_promote(rollout.revision)}")
+    return Outcome(facts, WINNER, event.message, Verdict.WINNER, (event,), requeue_after=0)
 
 
 def rolled_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:

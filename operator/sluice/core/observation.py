@@ -60,6 +60,8 @@ class Counters:
 
     `users` counts those of the pod's A/B tests that were answered, `users_failed` those of them that got a 5xx at least
     once, each once in a test; `user_durations` the first answer of each that `durations` counts, in the same cells.
+    Of the requests behind them `with_id` said whose they are, `without_id` did not, and are a user each; None when the
+    server does not tell.
     """
 
     start: str
@@ -71,6 +73,8 @@ class Counters:
     users: int = 0
     users_failed: int = 0
     user_durations: tuple[int, ...] | None = None
+    with_id: int | None = None
+    without_id: int | None = None
 
 
 @dataclass(frozen=True)

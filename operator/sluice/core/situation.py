@@ -158,5 +158,6 @@ def _summed_up(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, 
         safe=round(min(1.0, judgement.safe), 2),
         targeted=evidence.targeted.total if evidence.targeted else None,
         test=experiments.summary(spec, judgement.test) if judgement.test else None,
+        identified=evidence.identified,
     )
     return rollout.model_copy(update={"evidence": summary})

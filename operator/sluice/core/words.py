@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from sluice.core.situation import Situation
 
 
+# As the scheduler and the quota say that there is no room, unlike a node that no pod of this kind may have.
+NO_ROOM = re.compile(r"Insufficient [\w./-]+|Too many pods|exceeded quota")
 PARKED = "spec.replicas is 0, and nothing is known of a version without pods; raise it to go on"
 
 
@@ -82,6 +85,18 @@ def lacks_pods(state: RevisionState, wanted: int, weight: int) -> str | None:
     return waiting_for_pods(state, state.ready, wanted, weight) if state.ready < wanted else None
 
 
+def way_out(situation: Situation) -> str:
+    """Say what helps where the cluster has no room for a candidate beside stable, if that is what is missing."""
+    trouble = trouble_of(situation.candidate)
+    beside = situation.status.stable is not None and situation.spec.strategy.recreate is None
+    if not beside or trouble is None or not NO_ROOM.search(trouble.message):
+        return ""
+    return (
+        "; there is no room for it beside stable: add nodes, ask for less (server.resources, replicas), or, if only "
+        "one version fits, take strategy recreate, which stops the old one first (nobody serves meanwhile)"
+    )
+
+
 def not_previewed(situation: Situation) -> str | None:
     """Say that the candidate can't be reached at its preview address yet, if so."""
     preview, name = situation.seen.preview, situation.rollout.revision.name if situation.rollout else ""
@@ -137,6 +152,11 @@ def unread(situation: Situation) -> str | None:
     if all(pod.uid in cursors for pod in situation.candidate.pods if pod.ready and not pod.terminating):
         return None
     return unreachable(situation) or "waiting for the first look at the counters of the candidate's pods"
+
+
+def to_promote(revision: Revision) -> str:
+    """Say how a version is promoted that has won its test."""
+    return f"annotate with sluice.dev/promote={revision.name} to give it all traffic"
 
 
 def awaiting_promotion(situation: Situation) -> str:

@@ -14,6 +14,7 @@ from sluice.core.observation import Counters
 
 REQUESTS = "sluice_requests_total"
 USERS = "sluice_users_total"
+USER_REQUESTS = "sluice_user_requests_total"
 START = "sluice_server_start_time_seconds"
 DURATION = "sluice_request_duration_seconds"
 
@@ -50,7 +51,7 @@ def parse(text: str) -> Counters:
     for assignment, edge, count in _CELL.findall(text):
         cells[assignment].append((edge, count))
     random, user = map(_durations, cells.values())
-    return Counters(str(starts[0]), *at_random, random, *targeted, *_users(samples), user)
+    return Counters(str(starts[0]), *at_random, random, *targeted, *_users(samples), user, *_identified(samples))
 
 
 def _answered(samples: list[Sample], assignment: str) -> tuple[int, int]:
@@ -65,6 +66,13 @@ def _users(samples: list[Sample]) -> tuple[int, int]:
     counts = {sample.labels.get("outcome"): _whole(USERS, sample.value) for sample in samples if sample.name == USERS}
     seen = counts.get("seen", 0)
     return seen, min(seen, counts.get("failed", 0))
+
+
+def _identified(samples: list[Sample]) -> tuple[int | None, int | None]:
+    """Return the requests with a user's id, and those without; None twice of a server that does not tell them apart."""
+    mine = [sample for sample in samples if sample.name == USER_REQUESTS]
+    counts = {sample.labels.get("id"): _whole(USER_REQUESTS, sample.value) for sample in mine}
+    return counts.get("sent"), counts.get("missing")
 
 
 def _samples(text: str) -> list[Sample]:

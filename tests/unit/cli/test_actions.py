@@ -22,6 +22,12 @@ RETIRED = [
 ]
 
 
+WON = {
+    "verdict": "Winner",
+    "rejected": [{"revision": TWO, "reason": "Winner", "message": "by 0.1", "at": "2030-01-01T11:59:00Z"}],
+}
+
+
 def run(cluster: Cluster, *words: str, clock: Clock | None = None) -> tuple[int, str]:
     clock, out = clock or Clock(), io.StringIO()
     options = arguments.parser().parse_args([words[0], "penguins", *words[1:]])
@@ -35,6 +41,8 @@ def run(cluster: Cluster, *words: str, clock: Clock | None = None) -> tuple[int,
         (("promote",), {"rollout": rollout()}, "promote", "bbbb"),
         (("promote", "--full"), {"rollout": rollout()}, "promote-full", "bbbb"),
         (("promote", "--revision=bbbb"), {"rollout": rollout()}, "promote", "bbbb"),
+        (("promote",), WON, "promote", "bbbb"),
+        (("promote", "--full", "--revision=2"), WON, "promote-full", "bbbb"),
         (("abort",), {"rollout": rollout()}, "abort", "bbbb"),
         (("abort", "--revision=penguins/2"), {"rollout": rollout()}, "abort", "bbbb"),
         (("retry",), {"rollout": rollout()}, "retry", "bbbb"),
@@ -63,6 +71,8 @@ def test_the_names_are_those_of_the_operator() -> None:
     ("words", "status", "sentence"),
     [
         (("promote",), {}, "nothing to promote: no rollout is going on"),
+        (("promote",), {"rejected": REJECTED}, "nothing to promote: no rollout is going on"),
+        (("promote", "--revision=cccc"), WON, r"is penguins/2 \(revision bbbb\), not cccc"),
         (("abort",), {}, "nothing to abort"),
         (("promote", "--revision=cccc"), {"rollout": rollout()}, r"the candidate is penguins/2 \(revision bbbb\), not"),
         (("promote",), {"stable": None, "rollout": rollout()}, "is the first version"),

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from sluice.api.spec import parse_spec
 from sluice.cli.advice import advise
-from sluice.cli.ending import ending
+from sluice.cli.ending import Ending, ending
+from sluice.cli.errors import Exit
 from sluice.cli.kubectl import Object
 from sluice.cli.pairs import PairsView
 from sluice.cli.render import screen, table
@@ -289,3 +290,16 @@ def test_a_test_without_a_winner_is_no_failure() -> None:
     ended = ending(raw, "bbbb", None)
     assert ended
     assert ended.text == "penguins/2 did not win its test: after 2h"
+
+
+def test_a_winner_that_is_not_promoted_waits_for_a_person() -> None:
+    won = {"revision": TWO, "reason": "Winner", "message": "better by 0.1", "at": "2030-01-01T11:00:00Z"}
+    raw = model_deployment(rejected=[won], verdict="Winner", message="penguins/2 has won")
+    view = build(raw, (), NOW)
+    assert (view.state, view.tone) == ("Won its test: waits for promotion", Tone.WAITS)
+    advice = advise(view, raw)
+    assert advice[0].command == "kubectl sluice promote penguins --revision=bbbb -n shop"
+    assert [one.why for one in advice if "retry" in one.command] == ["test penguins/2 again, on users drawn anew"]
+    followed = Ending(Exit.WAITS_FOR_A_PERSON, "penguins/2 has won its test and waits for promotion: better by 0.1")
+    assert (ending(raw, "bbbb", None), ending(raw, None, "2")) == (followed, followed)
+    assert ending(raw, None, None) == Ending(Exit.WAITS_FOR_A_PERSON, "penguins/2 has won")

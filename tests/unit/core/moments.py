@@ -55,6 +55,7 @@ UNKNOWN = ModelDeploymentStatus()
 UNREAD = Scrape()
 DOWN = Unresolved("RegistryUnreachable", "the registry can't be reached")
 CRASHED = Trouble(Severity.FATAL, "Crashed", "a container ended with exit code 1, 3 restarts: boom")
+NO_ROOM = Trouble(Severity.WAITING, "Unschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu")
 PULLING = Trouble(Severity.WAITING, "ErrImagePull", "not yet")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sluice.core.observation import Scrape
@@ -14,6 +15,7 @@ from tests.unit.core.moments import (
     CRASHED,
     DOWN,
     EARLY,
+    NO_ROOM,
     NOW,
     PROMOTING,
     PULLING,
@@ -50,6 +52,12 @@ RULES = [
     ("another version follows a rejected one", SERVING.rejected("2").wanting("3"), "RolloutStarted", ["penguins/3"]),
     ("the candidate starts", EARLY.running("2", 0, pod("2", 0, ready=False, trouble=PULLING)), "ScalingUp",
      ["0 of 1 pods ready for 20 %", "ErrImagePull"]),
+    ("there is no room for the candidate", EARLY.running("2", 0, pod("2", 0, ready=False, trouble=NO_ROOM)),
+     "ScalingUp", ["Insufficient nvidia.com/gpu; there is no room for it beside stable: add nodes",
+     "strategy recreate"]),
+    ("there is no room for the candidate in time",
+     EARLY.later(700).running("2", 0, pod("2", 0, ready=False, trouble=NO_ROOM)), "RolledBack",
+     ["Insufficient nvidia.com/gpu after 600 s; there is no room for it beside stable", "strategy recreate"]),
     ("the candidate was not read yet", replace(EARLY.running("2", 4, pod("2", 9)), scrape=Scrape()), "Unreadable",
      ["first look at the counters"]),
     ("the candidate can't be read", replace(EARLY.running("2", 4, pod("2", 9)), scrape=Scrape({}, {"2-9": "timeout"})),
@@ -232,3 +240,28 @@ def test_a_version_pushed_within_the_same_second_simply_replaces_the_one_before(
     assert both.status.rollout is not None
     assert both.status.rollout.revision.model_version == model("3").version
     assert [entry.revision.model_version for entry in both.status.retired] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("message", "helps"),
+    [
+        (
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims",
+            True,
+        ),
+        ("0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated taint(s)", True),
+        ("0/1 nodes are available: 1 Too many pods", True),
+        ("pods is forbidden: exceeded quota: compute, requested: requests.cpu=1", True),
+        ("0/1 nodes are available: 1 node(s) had untolerated taint(s)", False),
+        ("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector", False),
+    ],
+)
+def test_recreate_is_advised_where_it_would_help(message: str, helps: bool) -> None:
+    waiting = pod("2", 0, ready=False, trouble=replace(NO_ROOM, message=message))
+    strategies: tuple[dict[str, Any], ...] = ({"canary": {"steps": [{"setWeight": 20}]}}, {"blueGreen": {}})
+    for strategy in strategies:
+        rolling = SERVING.edited(strategy=strategy).rolling_out("2").running("2", 0, waiting)
+        assert ("strategy recreate" in rolling.outcome.message) is helps
+    alone = SERVING.edited(strategy={"recreate": {}}).rolling_out("2", step=2, age=700).running("1", 0)
+    assert "strategy recreate" not in alone.running("2", 0, waiting).outcome.message, "it is that already"
+    assert "strategy recreate" not in INSTALLING.running("1", 0, waiting).outcome.message, "nothing is beside it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from itertools import accumulate
 
@@ -112,4 +113,4 @@ def test_cells_that_go_back_count_nothing() -> None:
 
 
 def test_a_cursor_is_small() -> None:
-    assert len(looked(CHOSEN, s=pod(cells(at_1=100))).model_dump_json()) < 500
+    assert len(json.dumps(looked(CHOSEN, s=pod(cells(at_1=100))).to_kubernetes())) < 500

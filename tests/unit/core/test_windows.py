@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from sluice.core.observation import Counters, Scrape
 from sluice.core.plan import Experiment
 from sluice.core.strategies.registry import STRATEGIES
 
-from tests.unit.core.moments import ANALYZING, NOW, SERVING, STEPS, Moment, name
+from tests.unit.core.moments import ANALYZING, NOW, SERVING, STEPS, Moment, name, pod
 from tests.unit.core.test_evidence import knowing, looked, rollout
 
 STICKY = {"gateway": {"name": "public"}, "sticky": {"header": "x-user-id"}}
@@ -132,24 +133,59 @@ def test_without_sticky_users_nothing_is_averaged() -> None:
     assert evidence(later).sample_ratio is not None
 
 
-def test_proportions_of_users_say_nothing() -> None:
-    """Who moves on to another pod of his version counts there a second time."""
-    odd = counting(AT_20, {"1": (100, 0), "2": (5000, 0)})
-    assert not judged(odd).mismatch
-    assert evidence(odd).sample_ratio is None
-    requests = ANALYZING.counting({"1": (100, 0), "2": (5000, 0)})
-    assert judged(requests).mismatch
+def test_users_who_do_not_come_as_the_weight_says_prove_nothing() -> None:
+    odd = counting(AT_20, {"1": (4000, 0), "2": (4000, 0)})  # as where a user is drawn anew for each request
+    assert judged(odd).mismatch
+    assert "users do not come to the versions as the weight of 20 % says" in odd.outcome.message
+    assert odd.outcome.reason == "Analyzing"
+    assert not judged(counting(AT_20, {"1": (4000, 0), "2": (1000, 0)})).mismatch
+    failing = counting(AT_20, {"1": (4000, 0), "2": (4000, 4000)})
+    assert failing.outcome.reason == "RolledBack", "harm needs no proportion"
+
+
+@pytest.mark.parametrize("users", [700, 1400])
+def test_a_user_who_counts_twice_or_not_at_all_is_no_mismatch(users: int) -> None:
+    assert not judged(counting(AT_20, {"1": (4000, 0), "2": (users, 0)})).mismatch
+    requests = ANALYZING.counting({"1": (4000, 0), "2": (users, 0)})
+    assert judged(requests).mismatch, "a request can't"
+
+
+CHANGES: list[tuple[str, Callable[[Moment], Moment]]] = [
+    ("a pod comes", lambda moment: moment.running("2", 5)),
+    ("a pod goes", lambda moment: moment.running("1", 3)),
+    ("a pod is not ready for a moment", lambda moment: moment.running("1", 3, pod("1", 3, ready=False))),
+]
+
+
+@pytest.mark.parametrize(("what", "change"), CHANGES, ids=[change[0] for change in CHANGES])
+def test_proportions_say_nothing_once_users_have_changed_pods(what: str, change: Callable[[Moment], Moment]) -> None:
+    begun = looked(counting(AT_20, {"1": (400, 0), "2": (100, 0)}))
+    changed = looked(counting(change(begun), {"1": (500, 0), "2": (125, 0)}))
+    before = replace(changed, pods=begun.pods)
+    for moment in (changed, before):
+        assert not judged(counting(moment, {"1": (4500, 0), "2": (4100, 0)})).mismatch, what
+    next_one = weighted(before, 50, 4)
+    assert judged(counting(next_one, {"1": (5000, 0), "2": (125, 0)})).mismatch, "another weight is another sample"
+    assert judged(counting(begun, {"1": (4500, 0), "2": (4100, 0)})).mismatch, "without the change it is one"
+
+
+def test_a_restarted_server_counts_its_users_again() -> None:
+    begun = looked(counting(AT_20, {"1": (400, 0), "2": (100, 0)}))
+    again = counting(begun, {"1": (4500, 0), "2": (4100, 0)})
+    runs = {uid: replace(one, start="b") if uid == "2-0" else one for uid, one in again.scrape.counters.items()}
+    assert not judged(replace(again, scrape=Scrape(runs))).mismatch
 
 
 @pytest.mark.parametrize("lowered", [10, 20])
 def test_users_who_are_back_at_stable_for_want_of_pods_are_no_evidence(lowered: int) -> None:
-    first = looked(counting(at(4, 50), {"1": (400, 0), "2": (100, 0)}))
-    less = looked(counting(weighted(first, lowered, 4), {"1": (500, 50), "2": (100, 0)}))
+    first = looked(counting(at(4, 50), {"1": (400, 0), "2": (400, 0)}))
+    less = looked(counting(weighted(first, lowered, 4), {"1": (500, 50), "2": (400, 0)}))
     assert rollout(less).window == 2
     assert evidence(less).metrics == evidence(first).metrics
     assert evidence(less).total.stable_requests == 500, "they are told all the same"
-    back = looked(counting(weighted(less, 50, 4), {"1": (600, 50), "2": (120, 0)}))
+    back = looked(counting(weighted(less, 50, 4), {"1": (600, 50), "2": (420, 0)}))
     assert evidence(back).metrics != evidence(less).metrics
+    assert not judged(counting(back, {"1": (600, 50), "2": (4000, 0)})).mismatch, "some are counted on both sides"
 
 
 def test_what_is_proven_is_proven_by_users() -> None:

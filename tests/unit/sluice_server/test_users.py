@@ -32,16 +32,24 @@ def users(server: Running) -> tuple[float, float, float]:
     return seen, failed, page[TIMED]
 
 
+def requests(server: Running) -> tuple[float, float]:
+    """With a user's id, and without."""
+    page = server.metrics()
+    with_id, without = (page[f'sluice_user_requests_total{{id="{known}"}}'] for known in ("sent", "missing"))
+    return with_id, without
+
+
 def since(before: tuple[float, float, float], server: Running) -> list[float]:
     return [now - then for now, then in zip(users(server), before, strict=True)]
 
 
 def test_series_exist_from_the_start(running: Running) -> None:
     assert len(users(running)) == 3
+    assert len(requests(running)) == 2
 
 
 def test_each_user_counts_once_whichever_workers_answer(running: Running) -> None:
-    before, requests = users(running), running.requests()
+    before, (with_id, without), answered = users(running), requests(running), running.requests()
 
     def client(number: int) -> None:
         with running.connect() as connection:
@@ -53,7 +61,8 @@ def test_each_user_counts_once_whichever_workers_answer(running: Running) -> Non
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(client, range(8)))
     assert since(before, running) == [20, 5, 20]
-    assert running.requests()["random", "ok"] - requests["random", "ok"] == 8 * 20 - 5
+    assert running.requests()["random", "ok"] - answered["random", "ok"] == 8 * 20 - 5
+    assert requests(running) == (with_id + 8 * 20, without)
 
 
 def test_the_same_users_count_again_in_the_next_window_of_a_canary(running: Running) -> None:
@@ -74,11 +83,12 @@ def test_the_same_users_count_again_in_the_next_experiment(running: Running) -> 
 
 
 def test_requests_without_a_user_are_users_of_their_own(running: Running) -> None:
-    before = users(running)
+    before, (with_id, without) = users(running), requests(running)
     for number in range(3):
         running.predict(GOOD_ROW, x_sluice_experiment="team-a/three-1", x_request_id=f"r{number}", **ROUTED)
     running.predict(FAILING_ROW, x_sluice_experiment="team-a/three-1", x_request_id="r", **ROUTED)
     assert since(before, running) == [4, 1, 3]
+    assert requests(running) == (with_id, without + 4)
 
 
 def test_an_error_is_not_timed_and_the_next_answer_is(running: Running) -> None:
@@ -110,7 +120,7 @@ def test_nobody_else_counts(running: Running, headers: dict[str, str]) -> None:
 def test_a_user_whose_request_dies_with_its_worker_has_failed(running: Running) -> None:
     known = {"x_sluice_experiment": "team-a/six-1", **ROUTED}
     running.predict(GOOD_ROW, x_user_id="known", **known)
-    before, workers = users(running), running.workers()
+    before, (with_id, without), workers = users(running), requests(running), running.workers()
     in_progress = 'sluice_requests_in_progress{assignment="random"}'
     with running.connect() as first, running.connect() as second, running.connect() as third:
         for connection, user in ((first, "known"), (second, "new"), (third, "")):
@@ -125,6 +135,7 @@ def test_a_user_whose_request_dies_with_its_worker_has_failed(running: Running) 
             os.kill(worker, signal.SIGKILL)
         until(lambda: len(running.workers()) == 3 and not set(running.workers()) & set(workers))
     assert since(before, running) == [2, 3, 0]
+    assert requests(running) == (with_id + 2, without + 1)
     running.predict(GOOD_ROW, x_user_id="new", **known)
     assert since(before, running) == [2, 3, 1]
     tables = {path.name for path in (running.directory / "sluice-metrics").glob("unanswered_*")}

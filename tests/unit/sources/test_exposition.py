@@ -64,6 +64,15 @@ def test_users_are_counted_beside_requests() -> None:
 def test_a_server_that_knows_no_users_has_none() -> None:
     found = parse(COUNTS + cells(5.0) + START)
     assert (found.users, found.users_failed, found.user_durations) == (0, 0, None)
+    assert (found.with_id, found.without_id) == (None, None)
+
+
+def test_requests_of_users_are_told_apart_by_whether_an_id_came_with_them() -> None:
+    requests = 'sluice_user_requests_total{id="missing"} 7.0\nsluice_user_requests_total{id="sent"} 93.0\n'
+    found = parse(COUNTS + USERS + requests + START)
+    assert (found.with_id, found.without_id, found.users) == (93, 7, 60)
+    with pytest.raises(MalformedError, match="garbage: sluice_user_requests_total"):
+        parse(COUNTS + requests.replace("7.0", "7.5") + START)
 
 
 def test_a_page_that_was_read_while_a_user_failed_does_not_say_that_more_failed_than_there_are() -> None:

@@ -11,6 +11,7 @@ from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Rollout, Verdict
 from sluice.api.strategy import Pause
 from sluice.core.experiments import hindrance
+from sluice.core.moves import winner
 from sluice.core.replicas import needed
 from sluice.core.situation import Outcome, Situation
 from sluice.core.stage import Stage
@@ -62,6 +63,13 @@ class ABTestStrategy(SteppedStrategy):
         if stage and stage.test and rollout.weight == stage.weight and situation.candidate.ready:
             return None
         return super().lacks(situation)
+
+    def proven(self, situation: Situation, rollout: Rollout) -> Outcome:
+        """Go on to the promotion, or end with what was found where nobody but a person promotes."""
+        test = situation.spec.strategy.ab_test
+        if test and test.on_winner is OnWinner.NOTIFY:
+            return winner(situation, rollout)
+        return super().proven(situation, rollout)
 
     def next(self, situation: Situation) -> Outcome:
         """Do the present stage; no user is assigned while it can't be measured what comes of it."""

@@ -85,7 +85,13 @@ class SteppedStrategy(ABC):
             return pass_gates(situation, rollout, stage.gates)
         if stage.pause is not None:
             return _pause(situation, rollout, stage.pause)
-        return _prove(situation, rollout) if stage.proves else advance(situation, rollout, words.reached(situation))
+        if stage.proves:
+            return _unproven(situation) or self.proven(situation, rollout)
+        return advance(situation, rollout, words.reached(situation))
+
+    def proven(self, situation: Situation, rollout: Rollout) -> Outcome:
+        """Say what follows the proof that a stage has waited for: the next one."""
+        return advance(situation, rollout, findings.proven(situation))
 
     def _stage(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Stage:
         """Return what the rollout aims at, also when it is being promoted."""
@@ -102,7 +108,8 @@ def _reach(situation: Situation, rollout: Rollout, stage: Stage) -> Outcome | No
         return shift(situation, rollout, at_once)
     if lacks := words.lacks_pods(situation.candidate, stage.pods, stage.weight):
         facts = with_weight(situation, rollout, min(rollout.weight, situation.carried))
-        return Outcome(facts, "ScalingUp", lacks, Verdict.RUNNING, requeue_after=READY_SECONDS)
+        message = f"{lacks}{words.way_out(situation)}"
+        return Outcome(facts, "ScalingUp", message, Verdict.RUNNING, requeue_after=READY_SECONDS)
     if rollout.weight == 0 and not rollout.direct and (unread := words.unread(situation)):
         # Where its counters stand before its first request is where counting starts.
         return Outcome(situation.status, "Unreadable", unread, Verdict.ERROR, requeue_after=READY_SECONDS)
@@ -134,13 +141,13 @@ def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
     return advance(situation, rollout, f"paused for {format_duration(pause.duration)}")
 
 
-def _prove(situation: Situation, rollout: Rollout) -> Outcome:
-    """Wait for the proof of safety that this stage asks for."""
+def _unproven(situation: Situation) -> Outcome | None:
+    """Wait for the proof that this stage asks for; None when it is there."""
     judgement = situation.judgement
     silent = words.unreachable(situation)
     stage = situation.stage
     if judgement and judgement.passed and not silent and not (stage and situation.step_age < stage.lasts):
-        return advance(situation, rollout, findings.proven(situation))
+        return None
     message = findings.waiting_for_evidence(situation)
     verdict = Verdict.ERROR if silent else Verdict.RUNNING
     return Outcome(situation.status, "Analyzing", message, verdict, requeue_after=ANALYSIS_SECONDS)

@@ -136,6 +136,13 @@ RULES = [
     ("the winner is held, and fails", won(HOLD).counting({"1": (900, 0), "2": (900, 300)}), "RolledBack",
      ["HarmProven"]),
     ("a held winner is wanted", won(HOLD).asking("promote", "2"), "ActionTaken", ["skipped by a person"]),
+    ("a winner is told of", won(at(1, live=50, onWinner="Notify")), "Winner",
+     ["penguins/2 has won, and is not promoted: conversion: 0.2 beside 0.1 per request; better by 0.1 (at least 0.06",
+      "with 95 % confidence at any time", f"sluice.dev/promote={name('2')} to give it all traffic"]),
+    ("a winner is told of in the last moment", won(at(1, live=50, age=10 * HOUR + 1, onWinner="Notify")), "Winner",
+     ["has won"]),
+    ("a winner is told of after the shortest time only", won(at(1, live=50, age=60, onWinner="Notify")), "Analyzing",
+     ["for another 59m at least"]),
     ("then all traffic", won(at(2, live=50)), "ShiftingTraffic", ["penguins/2 gets 100 %"]),
     ("all is done", won(at(2, live=100)), "Promoted", ["penguins/2 is stable now"]),
 ]  # fmt: skip
@@ -166,6 +173,50 @@ def test_an_end_without_a_winner_is_no_failure() -> None:
     assert replace(again, wish=None).next().next().status.rollout, "a person may have it tested again"
 
 
+def test_a_winner_that_nobody_promotes_is_remembered_and_no_failure() -> None:
+    told = won(at(1, live=50, onWinner="Notify"))
+    plan = told.plan
+    assert plan.entry
+    record = plan.entry.record.status
+    assert (record.outcome, record.cause) == (RolloutOutcome.WINNER, "Winner")
+    assert "better by 0.1 (at least 0.06" in (record.message or "")
+    assert plan.split == {name("1"): 100}
+    assert [(event.type, event.reason) for event in plan.events] == [("Normal", "Winner")]
+    after = replace(told.next().next(), route=SERVING.route)
+    status = after.plan.status
+    assert status.rollout is None, "it is not tested again unasked"
+    assert status.verdict is Verdict.WINNER
+    assert f"sluice.dev/promote={name('2')}" in (status.message or "")
+    assert f"sluice.dev/retry={name('2')}" in (status.message or "")
+    says = {one.type: (str(one.status), one.reason) for one in status.conditions}
+    assert (says["Degraded"][0], says["Ready"][0], says["Analyzed"]) == ("False", "True", ("True", "Winner"))
+    again = replace(after.asking("retry", "2").next(), wish=None).next().next()
+    assert again.status.rollout
+    assert not again.status.rollout.direct, "it is tested again"
+    unasked = after.edited(strategy={"abTest": WANTS}).outcome
+    assert unasked.reason == "Winner", "no edit promotes"
+
+
+@pytest.mark.parametrize("action", ["promote", "promote-full"])
+def test_a_person_promotes_the_winner_without_another_test(action: str) -> None:
+    after = replace(won(at(1, live=50, onWinner="Notify")).next().next(), route=SERVING.route)
+    asked = after.asking(action, "2")
+    assert asked.outcome.message == "penguins/2 has won its test, and is promoted by a person"
+    begun = replace(asked.next(), wish=None).next()
+    assert begun.outcome.message == "rolling out penguins/2 over penguins/1"
+    assert begun.plan.status.rollout
+    assert begun.plan.status.rollout.direct
+    promoted = begun.next().running("2", 4).next().gateway_at({"2": 100})
+    assert promoted.outcome.reason == "Promoted"
+    assert promoted.plan.status.returning_to is None
+
+
+def test_a_winner_that_is_no_longer_wanted_is_not_promoted() -> None:
+    after = replace(won(at(1, live=50, onWinner="Notify")).next().next(), route=SERVING.route)
+    assert after.wanting("1").asking("promote", "2").outcome.message.endswith("refused: no rollout is going on")
+    assert not even(LATE).next().next().asking("promote", "2").plan.status.returning_to, "who has not won is not either"
+
+
 def test_a_lost_pod_changes_nobodys_version_and_the_last_one_does() -> None:
     young = even(at(1, live=50, age=60))
     one_left, none_left = young.running("2", 1), young.running("2", 0)
@@ -191,7 +242,8 @@ def test_whoever_changes_the_test_begins_another_one() -> None:
     )
     sure = even(LIVE).edited(analysis={"alpha": {"harm": 0.05, "safe": 0.2}})
     assert sure.outcome.reason == "StepsChanged", "how sure it has to be is settled too"
-    assert even(LIVE).edited(strategy={"abTest": WANTS | {"onWinner": "Hold"}}).outcome.reason == "Analyzing"
+    for other in ("Hold", "Notify"):
+        assert even(LIVE).edited(strategy={"abTest": WANTS | {"onWinner": other}}).outcome.reason == "Analyzing"
     assert won(HOLD).edited(strategy={"abTest": WANTS}).outcome.reason == "StepsChanged", "no edit promotes"
 
 
@@ -202,7 +254,14 @@ def test_the_experiment_is_there_from_ready_pods_to_the_end_of_the_rollout() -> 
     assert START.running("2", 0).later(-1).plan.experiment is None
     for moment in (LIVE, HOLD, even(LIVE).running("2", 0), won(at(2, live=50)), even(LIVE).asking("promote", "2")):
         assert moment.plan.experiment == there
-    for ended in (lost(LIVE), even(LATE), won(at(2, live=100)), even(LIVE).asking("abort", "2"), SERVING):
+    for ended in (
+        lost(LIVE),
+        even(LATE),
+        won(at(1, live=50, onWinner="Notify")),
+        won(at(2, live=100)),
+        even(LIVE).asking("abort", "2"),
+        SERVING,
+    ):
         assert ended.plan.experiment is None
     assert SERVING.rolling_out("2").plan.experiment is None
 
