@@ -178,7 +178,7 @@ MOMENTS = {
     ),
     "tested, won and told of": Moment(
         ((ab_test(onWinner="Notify"), lambda _: True), (push("2", converts=0.9), says("has won its test"))),
-        "Won its test: waits for promotion", Tone.WAITS, ("Winner", "penguins/1 serves all traffic"),
+        "Won its test: waits for promotion", Tone.WAITS, ("tested", "Winner", "penguins/1 serves all traffic"),
         ("promote", "retry"),
     ),
     "tested without a winner": Moment(

@@ -95,17 +95,15 @@ def _skippable(step: StepView) -> bool:
 
 def _settled(view: View, raw: Mapping[str, Any], say: Speller) -> Iterator[Advice]:
     """Nothing is rolled out."""
-    rejected = view.revision("rejected")
-    if rejected and view.verdict == "Winner":
-        yield Advice(say("promote", f"--revision={rejected.revision}"), f"all traffic to {rejected.version}")
-    if rejected and view.verdict in ("NoWinner", "Winner"):
-        yield Advice(say("retry", f"--revision={rejected.revision}"), f"test {rejected.version} again{AFRESH}")
+    rejected, tested = view.revision("rejected"), view.revision("tested")
+    if tested and view.verdict == "Winner":
+        yield Advice(say("promote", f"--revision={tested.revision}"), f"all traffic to {tested.version}")
+    if tested and view.verdict in ("NoWinner", "Winner"):
+        yield Advice(say("retry", f"--revision={tested.revision}"), f"test {tested.version} again{AFRESH}")
     if rejected and view.verdict == "Failed":
         yield Advice("", "register a fixed version and move the alias, or")
-        tested = "abTest" in raw["spec"].get("strategy", {})
-        again = (
-            f"test {rejected.version} again as it is{AFRESH}" if tested else f"try {rejected.version} again as it is"
-        )
+        test = "abTest" in raw["spec"].get("strategy", {})
+        again = f"test {rejected.version} again as it is{AFRESH}" if test else f"try {rejected.version} again as it is"
         yield Advice(say("retry", f"--revision={rejected.revision}"), again)
     earlier = next((one for one in view.revisions if one.role == "retired"), None)
     if earlier:

@@ -93,7 +93,7 @@ def _revision(one: RevisionView) -> Text:
         line.append(f"{weight:>5}  ")
     if one.pods:
         line.append(f"{one.ready}/{len(one.pods)} pods ready  ")
-    return line.append(one.note, "dim" if one.role != "rejected" else "")
+    return line.append(one.note, "" if one.role in ("rejected", "tested") else "dim")
 
 
 def _pod(pod: PodView) -> Text:

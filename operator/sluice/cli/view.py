@@ -34,7 +34,7 @@ class PodView:
 
 @dataclass(frozen=True)
 class RevisionView:
-    """One revision: stable, candidate, retired or rejected; `weight` in percent of the traffic."""
+    """One revision: stable, candidate, retired, rejected or only tested; `weight` in percent of the traffic."""
 
     role: str
     version: str
@@ -262,8 +262,8 @@ def _retired(entry: Object, pods: Mapping[str, list[PodView]], now: datetime) ->
 
 def _rejected(entry: Object, pods: Mapping[str, list[PodView]], now: datetime) -> RevisionView:
     note = f"{entry['reason']} {words.since(entry['at'], now)} ago: {entry['message']}"
-    found = _revision("rejected", entry["revision"], pods, note=note)
-    return found
+    role = "tested" if entry["reason"] in ("NoWinner", "Winner") else "rejected"
+    return _revision(role, entry["revision"], pods, note=note)
 
 
 def _problems(status: Object) -> tuple[str, ...]:

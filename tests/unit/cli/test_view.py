@@ -297,6 +297,7 @@ def test_a_winner_that_is_not_promoted_waits_for_a_person() -> None:
     raw = model_deployment(rejected=[won], verdict="Winner", message="penguins/2 has won")
     view = build(raw, (), NOW)
     assert (view.state, view.tone) == ("Won its test: waits for promotion", Tone.WAITS)
+    assert [one.role for one in view.revisions if one.version == "penguins/2"] == ["tested"], "nobody has rejected it"
     advice = advise(view, raw)
     assert advice[0].command == "kubectl sluice promote penguins --revision=bbbb -n shop"
     assert [one.why for one in advice if "retry" in one.command] == ["test penguins/2 again, on users drawn anew"]
