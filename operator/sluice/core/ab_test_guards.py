@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.core import words
+from sluice.core import variants, words
 from sluice.core.experiments import hindrance, statement
 from sluice.core.moves import inconclusive, no_winner, rolled_back
 from sluice.core.situation import Outcome, Situation
@@ -19,6 +19,19 @@ def worse_proven(situation: Situation) -> Outcome | None:
     return rolled_back(situation, rollout, "ProvenWorse", statement(judgement.test))
 
 
+def pods_lost(situation: Situation) -> Outcome | None:
+    """One of several challengers whose pods do not come back in time leaves the test: nobody is counted without them."""
+    for one in situation.challengers:
+        mine = variants.own(one.rollout) if one.rollout else None
+        allowed = seconds(situation.spec.progress_deadline_seconds)
+        if mine is None or mine.lost_at is None or one.rollout is None or situation.now - mine.lost_at <= allowed:
+            continue
+        message = words.waiting_for_pods(one.candidate, 0, 1)
+        message = f"{message} after {situation.spec.progress_deadline_seconds} s"
+        return rolled_back(one, one.rollout, "ProgressDeadlineExceeded", message)
+    return None
+
+
 def test_over(situation: Situation) -> Outcome | None:
     """At its longest a test ends: stable stays. What could not be measured is no result, and waits for a person."""
     rollout, stage, judgement = situation.rollout, situation.stage, situation.judgement
@@ -27,11 +40,13 @@ def test_over(situation: Situation) -> Outcome | None:
     over = situation.step_age - stage.test.max_duration
     if over <= seconds(0):
         return None
-    compared, silent = judgement.test, hindrance(situation.spec, situation.seen, situation.evidence.test)
-    if compared and compared.better and not silent:
+    silent = hindrance(situation.spec, situation.seen, situation.evidence.test)
+    better = any(one.judgement and one.judgement.test and one.judgement.test.better for one in situation.challengers)
+    if better and not silent:
         silent = words.unreachable(situation)  # only what guards the test is missing
     if silent and over <= seconds(situation.spec.progress_deadline_seconds):
         return None  # it may be back in a moment
     if silent or judgement.mismatch:
         return inconclusive(situation, rollout)
-    return None if judgement.passed else no_winner(situation, rollout)
+    won = any(one.judgement and one.judgement.passed for one in situation.challengers)
+    return None if won else no_winner(situation, rollout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sluice.analysis import MISMATCH, Arm, Block, SampleRatio
@@ -72,18 +73,43 @@ def with_results(evidence: Evidence, seen: Observation, control: str, treatment:
     return evidence.model_copy(update={"test": counts.model_copy(update={"incomplete": incomplete})})
 
 
-def compare(spec: ModelDeploymentSpec, test: ABTest, counts: TestCounts | None) -> Comparison:
-    """Say how a test stands: everything is settled before the first unit comes, and the counts are all the state."""
-    known, alpha = counts or TestCounts(), spec.analysis.alpha
+def all_complete(found: Mapping[str, Evidence]) -> dict[str, Evidence]:
+    """Return the evidence of all challengers of a test: what was incomplete for one of them is so for all."""
+    lost = any(one.test.incomplete for one in found.values() if one.test)
+    return {
+        name: one.model_copy(update={"test": one.test.model_copy(update={"incomplete": lost})}) if one.test else one
+        for name, one in found.items()
+    }
+
+
+def compare(
+    spec: ModelDeploymentSpec,
+    test: ABTest,
+    counts: TestCounts | None,
+    *,
+    share: float | None = None,
+    mismatch: bool | None = None,
+) -> Comparison:
+    """Say how a test stands: everything is settled before the first unit comes, and the counts are all the state.
+
+    Args:
+        spec: of the ModelDeployment.
+        test: what is compared.
+        counts: of both versions.
+        share: of the candidate among the units of both, where others have some too.
+        mismatch: whether units come as they should, where others have some too.
+    """
+    known, alpha, share = counts or TestCounts(), spec.alpha, share or test.weight / 100
     sign = 1.0 if test.primary.direction is Direction.INCREASE else -1.0
     found = difference(
         _sample(known.treatment, sign),
         _sample(known.control, sign),
         alpha_lower=alpha.safe,
         alpha_upper=alpha.harm,
-        tightest=TIGHTEST * test.min_units * 100 / min(test.weight, 100 - test.weight),
+        tightest=TIGHTEST * test.min_units / min(share, 1 - share),
     )
-    return Comparison(test, alpha, of_units(spec), known, found, mismatch=_mismatch(test, known))
+    unlike = _mismatch(test, known) if mismatch is None else mismatch
+    return Comparison(test, alpha, of_units(spec), known, found, mismatch=unlike)
 
 
 def hindrance(spec: ModelDeploymentSpec, seen: Observation, counts: TestCounts | None) -> str | None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from sluice.api.ab_test import CANDIDATE
 from sluice.api.record import Evidence
 from sluice.api.spec import ModelDeploymentSpec
-from sluice.api.status import ModelDeploymentStatus, Rejected, Revision, Rollout, Summary, Verdict
-from sluice.core import experiments, sharing, targeted
+from sluice.api.status import (
+    ModelDeploymentStatus,
+    Rejected,
+    Revision,
+    Rollout,
+    Summary,
+    TestCounts,
+    Verdict,
+)
+from sluice.core import experiments, sharing, targeted, variants
 from sluice.core.evidence import Judgement, fold, judge, took, with_pairs
-from sluice.core.observation import Observation, ResolvedModel, RevisionState
+from sluice.core.observation import Observation, ResolvedModel, RevisionState, Unresolved
 from sluice.core.plan import Event
 from sluice.core.revision import changed_digest, wanted_revision
 from sluice.core.stage import Stage
@@ -20,7 +29,11 @@ from sluice.core.strategies.base import Strategy
 
 @dataclass(frozen=True)
 class Situation:
-    """One moment of one ModelDeployment, with what follows from it."""
+    """One moment of one ModelDeployment, with what follows from it.
+
+    In an A/B test with variants `rivals` are the same moment as each further challenger sees it, `evidences` what is
+    known of all of them by revision, those who were dropped included, and `named` what each name stands for now.
+    """
 
     spec: ModelDeploymentSpec
     status: ModelDeploymentStatus
@@ -30,6 +43,14 @@ class Situation:
     wanted: Revision | None
     evidence: Evidence
     judgement: Judgement | None = None
+    rivals: tuple[Situation, ...] = ()
+    evidences: Mapping[str, Evidence] = field(default_factory=dict)
+    named: Mapping[str, Revision | Unresolved | None] = field(default_factory=dict)
+
+    @property
+    def challengers(self) -> tuple[Situation, ...]:
+        """The moment as each challenger sees it that is still tested; of other rollouts this one."""
+        return self, *self.rivals
 
     @property
     def rollout(self) -> Rollout | None:
@@ -114,29 +135,96 @@ def look(
     *,
     now: datetime,
     strategy: Strategy,
+    further: Mapping[str, Evidence] | None = None,
 ) -> Situation:
-    """Put together what the rules need: the wanted revision, and the evidence with what was counted since."""
+    """Put together what the rules need: the wanted revision, and the evidence with what was counted since.
+
+    Args:
+        spec: of the ModelDeployment.
+        status: what is known.
+        evidence: of the candidate, as it was stored.
+        seen: what is seen.
+        now: the time.
+        strategy: the spec's.
+        further: the evidence of the other challengers of an A/B test, by revision.
+    """
     if isinstance(seen.model, ResolvedModel) and (refused := changed_digest(status, seen.model)):
         seen = replace(seen, model=refused)
     if seen.write_back and seen.write_back.error is None:
         done = f"{seen.write_back.alias}@{seen.write_back.revision}"
         status = status.model_copy(update={"promoted_alias": done})
     wanted = _wanted(spec, status, seen)
-    judgement = None
+    names = variants.named(spec, status, seen, wanted) if variants.asked_for(spec) else {}
+    plain = Situation(spec, status, seen, now, strategy, wanted, evidence, named=names)
     if status.rollout and status.stable:
-        stage = strategy.stage(spec, status.rollout)
-        evidence = fold(spec, status.rollout, evidence, seen, stable=status.stable.name, stage=stage, now=now)
-        evidence = with_pairs(evidence, seen)
-        evidence = experiments.with_results(evidence, seen, status.stable.name, status.rollout.revision.name)
-        if targeted.asked_for(spec):
-            evidence = targeted.fold(status.rollout, evidence, seen)
-        judgement = judge(spec, evidence, stage)
-        rollout = took(status.rollout, evidence, seen, now)
-        rollout = rollout.model_copy(
-            update={"service_pods": sharing.service_pods(rollout, seen, status.stable.name) if spec.by_pods else None}
+        return _counted(plain, status.rollout, status.stable, further or {})
+    return plain
+
+
+def _counted(plain: Situation, rollout: Rollout, stable: Revision, further: Mapping[str, Evidence]) -> Situation:
+    """Take in what was counted since the last look, for and against whoever is compared with stable."""
+    spec, seen, now, strategy = plain.spec, plain.seen, plain.now, plain.strategy
+    found = {rollout.revision.name: _folded(plain, rollout, stable, plain.evidence)}
+    for one in rollout.variants:
+        if one.revision.name in found:
+            continue
+        name, kept = one.revision.name, further.get(one.revision.name, Evidence(since=plain.evidence.since))
+        found[name] = (
+            experiments.with_results(kept, seen, stable.name, name)
+            if one.dropped
+            else _folded(plain, variants.view(rollout, one), stable, kept)
         )
-        status = status.model_copy(update={"rollout": _summed_up(spec, rollout, evidence, judgement)})
-    return Situation(spec, status, seen, now, strategy, wanted, evidence, judgement)
+    if rollout.variants:
+        found = experiments.all_complete(found)
+    mismatch = _mismatch(rollout, found)
+
+    def judged(of: Rollout) -> Judgement:
+        stage = strategy.stage(spec, of)
+        return judge(spec, found[of.revision.name], stage, share=variants.share(of), mismatch=mismatch)
+
+    evidence, judgement = found[rollout.revision.name], judged(rollout)
+    rollout = took(rollout, evidence, seen, now)
+    service_pods = sharing.service_pods(rollout, seen, stable.name) if spec.by_pods else None
+    rollout = rollout.model_copy(
+        update={"service_pods": service_pods, "evidence": _summary(spec, evidence, judgement)}
+    )
+    views = [variants.view(rollout, one) for one in variants.others(rollout)]
+    judgements = {view.revision.name: judged(view) for view in views}
+    told = tuple(
+        one.model_copy(update={"evidence": _summary(spec, found[one.revision.name], judgements[one.revision.name])})
+        if one.revision.name in judgements
+        else one
+        for one in variants.noted(spec, rollout, seen, now)
+    )
+    status = plain.status.model_copy(update={"rollout": rollout.model_copy(update={"variants": told})})
+    rivals = tuple(
+        replace(
+            plain, status=status.model_copy(update={"rollout": view.model_copy(update={"variants": told})}),
+            evidence=found[view.revision.name], judgement=judgements[view.revision.name],
+        )
+        for view in views
+    )  # fmt: skip
+    return replace(
+        plain, status=status, evidence=evidence, judgement=judgement, rivals=rivals,
+        evidences=found if rollout.variants else {},
+    )  # fmt: skip
+
+
+def _folded(plain: Situation, rollout: Rollout, stable: Revision, evidence: Evidence) -> Evidence:
+    spec, seen = plain.spec, plain.seen
+    stage = plain.strategy.stage(spec, rollout)
+    evidence = fold(spec, rollout, evidence, seen, stable=stable.name, stage=stage, now=plain.now)
+    evidence = experiments.with_results(with_pairs(evidence, seen), seen, stable.name, rollout.revision.name)
+    return targeted.fold(rollout, evidence, seen) if targeted.asked_for(spec) else evidence
+
+
+def _mismatch(rollout: Rollout, found: Mapping[str, Evidence]) -> bool | None:
+    """Say whether users of several challengers come as they should; None where there is but one, or none did."""
+    if not rollout.variants:
+        return None
+    counts = {name: evidence.test or TestCounts() for name, evidence in found.items()}
+    units = {name: one.treatment.units for name, one in counts.items()}
+    return variants.mismatch(rollout, max(one.control.units for one in counts.values()), units)
 
 
 def _wanted(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, seen: Observation) -> Revision | None:
@@ -144,11 +232,14 @@ def _wanted(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, seen: Obse
         return status.returning_to
     if isinstance(seen.model, ResolvedModel):
         return wanted_revision(spec, status, seen.model, seen.server_image)
-    return status.rollout.revision if status.rollout else None
+    rollout = status.rollout
+    if rollout and rollout.variants:  # it may be about another one by now
+        return next((one.revision for one in rollout.variants if one.name == CANDIDATE), None)
+    return rollout.revision if rollout else None
 
 
-def _summed_up(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, judgement: Judgement) -> Rollout:
-    summary = Summary(
+def _summary(spec: ModelDeploymentSpec, evidence: Evidence, judgement: Judgement) -> Summary:
+    return Summary(
         total=evidence.total,
         at_weight=evidence.at_weight,
         pairs=evidence.pairs,
@@ -157,4 +248,3 @@ def _summed_up(spec: ModelDeploymentSpec, rollout: Rollout, evidence: Evidence, 
         targeted=evidence.targeted.total if evidence.targeted else None,
         test=experiments.summary(spec, judgement.test) if judgement.test else None,
     )
-    return rollout.model_copy(update={"evidence": summary})

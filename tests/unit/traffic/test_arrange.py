@@ -38,15 +38,18 @@ class Wish:
         return self._slots(self.share)
 
     def _slots(self, share: int) -> Route:
-        names = {Arm.CONTROL: self.control, Arm.TREATMENT: self.treatment}
-        cut = growing(self.seed or "", share) if self.grows else pieces(self.seed or "", self.weight, share)
+        names = (self.control, self.treatment)
+        cut = growing(self.seed or "", share) if self.grows else pieces(self.seed or "", [self.weight], [share])
         return tuple(Slot(names[arm], size) for arm, size in cut)
 
     def step(self, live: Route, **how: Any) -> Route:
         if self.seed is None:
             split = {self.control: 100 - self.share, self.treatment: self.share}
             return place({name: share for name, share in split.items() if share}, live, **how)
-        return arrange(self.wanted, live, control=self.control, parked=self._slots(0), **how)
+        return arrange(
+            lambda on: self._slots(self.share if on else 0), live, control=self.control,
+            challengers={self.treatment}, **how,
+        )  # fmt: skip
 
 
 @st.composite
@@ -156,7 +159,7 @@ def test_the_parked_are_nobodys_successors() -> None:
 
 
 def seed_with(first: Arm) -> str:
-    return next(seed for seed in map(str, range(100)) if pieces(seed, 50, 50)[0][0] is first)
+    return next(seed for seed in map(str, range(100)) if pieces(seed, [50], [50])[0][0] == first)
 
 
 @pytest.mark.parametrize("share", [0, 10, 50])

@@ -8,8 +8,10 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.assignment import CELL, CELLS, HELD, LEAST, Arm, growing, pieces
+from sluice.traffic.assignment import CELLS, HELD, LEAST, Arm, growing, pieces
 from sluice.traffic.slots import WHOLE
+
+CELL = WHOLE // CELLS[1]
 
 seeds = st.text(max_size=20)
 
@@ -22,9 +24,9 @@ def experiments(draw: st.DrawFn) -> tuple[str, int, int]:
 
 def treated(seed: str, weight: int, share: int) -> list[tuple[int, int]]:
     """The treatment's intervals of the hash range."""
-    cut = pieces(seed, weight, share)
+    cut = pieces(seed, [weight], [share])
     ends = list(accumulate(size for _, size in cut))
-    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm is Arm.TREATMENT]
+    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm == Arm.TREATMENT]
 
 
 def is_treated(position: int, intervals: list[tuple[int, int]]) -> bool:
@@ -39,11 +41,12 @@ def measure(intervals: list[tuple[int, int]]) -> int:
 
 @given(experiments())
 def test_the_pieces_are_the_whole_range_three_in_each_cell_and_none_is_empty(test: tuple[str, int, int]) -> None:
-    cut = pieces(*test)
-    assert len(cut) == 3 * CELLS
+    seed, weight, share = test
+    cut = pieces(seed, [weight], [share])
+    assert len(cut) == 3 * CELLS[1]
     assert sum(size for _, size in cut) == WHOLE
     assert min(size for _, size in cut) >= LEAST
-    for cell in range(CELLS):
+    for cell in range(CELLS[1]):
         arms, sizes = zip(*cut[3 * cell : 3 * cell + 3], strict=True)
         assert sum(sizes) == CELL
         assert arms[0] == arms[2] != arms[1]
@@ -53,7 +56,7 @@ def test_the_pieces_are_the_whole_range_three_in_each_cell_and_none_is_empty(tes
 def test_the_treatment_has_its_share_of_the_range(test: tuple[str, int, int]) -> None:
     _, weight, share = test
     missed = measure(treated(*test)) - WHOLE * share // 100
-    assert missed == 0 if share == weight else 0 <= missed <= 2 * CELLS * LEAST
+    assert missed == 0 if share == weight else 0 <= missed <= 2 * CELLS[1] * LEAST
 
 
 @given(seeds, st.integers(1, 99))
@@ -67,7 +70,9 @@ def test_a_smaller_share_takes_it_only_from_some_of_those_who_have_it(seed: str,
 @given(experiments())
 def test_the_arms_keep_their_places_at_every_share(test: tuple[str, int, int]) -> None:
     seed, weight, share = test
-    assert [arm for arm, _ in pieces(seed, weight, share)] == [arm for arm, _ in pieces(seed, weight, weight)]
+    assert [arm for arm, _ in pieces(seed, [weight], [share])] == [
+        arm for arm, _ in pieces(seed, [weight], [weight])
+    ]
 
 
 @pytest.mark.parametrize("weight", [1, 10, 50, 90, 99])
@@ -94,7 +99,7 @@ def overlap(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> int:
 
 def test_who_has_the_treatment_never_changes() -> None:
     """A new operator has to find the users of the test that is going on where the old one has put them."""
-    sizes = [size for _, size in pieces("models/penguins-0a1b2c", 50, 50)]
+    sizes = [size for _, size in pieces("models/penguins-0a1b2c", [50], [50])]
     assert sizes == [
         21_250, 125_000, 103_750, 73_750, 125_000, 51_250, 8_750, 125_000, 116_250, 38_750, 125_000, 86_250,
     ]  # fmt: skip
@@ -102,15 +107,15 @@ def test_who_has_the_treatment_never_changes() -> None:
 
 @pytest.mark.parametrize(("weight", "share"), [(0, 0), (100, 50), (50, 51), (50, -1)])
 def test_a_share_above_the_weight_is_refused(weight: int, share: int) -> None:
-    with pytest.raises(ValueError, match="1 to 99 %"):
-        pieces("models/penguins-0a1b2c", weight, share)
+    with pytest.raises(ValueError, match="share 1 to 99 %|than its weight says"):
+        pieces("models/penguins-0a1b2c", [weight], [share])
 
 
 def grown(seed: str, share: int) -> list[tuple[int, int]]:
     """The candidate's intervals of the hash range in a canary."""
     cut = growing(seed, share)
     ends = list(accumulate(size for _, size in cut))
-    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm is Arm.TREATMENT]
+    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm == Arm.TREATMENT]
 
 
 @given(seeds, st.integers(0, 99))

@@ -85,7 +85,18 @@ class SteppedStrategy(ABC):
             return pass_gates(situation, rollout, stage.gates)
         if stage.pause is not None:
             return _pause(situation, rollout, stage.pause)
-        return _prove(situation, rollout) if stage.proves else advance(situation, rollout, words.reached(situation))
+        return self.prove(situation, rollout) if stage.proves else advance(situation, rollout, words.reached(situation))
+
+    def prove(self, situation: Situation, rollout: Rollout) -> Outcome:
+        """Wait for the proof of safety that this stage asks for."""
+        judgement = situation.judgement
+        silent = words.unreachable(situation)
+        stage = situation.stage
+        if judgement and judgement.passed and not silent and not (stage and situation.step_age < stage.lasts):
+            return advance(situation, rollout, findings.proven(situation))
+        message = findings.waiting_for_evidence(situation)
+        verdict = Verdict.ERROR if silent else Verdict.RUNNING
+        return Outcome(situation.status, "Analyzing", message, verdict, requeue_after=ANALYSIS_SECONDS)
 
     def _stage(self, spec: ModelDeploymentSpec, rollout: Rollout) -> Stage:
         """Return what the rollout aims at, also when it is being promoted."""
@@ -132,15 +143,3 @@ def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
         wait = max(0.1, min(ANALYSIS_SECONDS, left))
         return Outcome(situation.status, "Pausing", message, Verdict.RUNNING, requeue_after=wait)
     return advance(situation, rollout, f"paused for {format_duration(pause.duration)}")
-
-
-def _prove(situation: Situation, rollout: Rollout) -> Outcome:
-    """Wait for the proof of safety that this stage asks for."""
-    judgement = situation.judgement
-    silent = words.unreachable(situation)
-    stage = situation.stage
-    if judgement and judgement.passed and not silent and not (stage and situation.step_age < stage.lasts):
-        return advance(situation, rollout, findings.proven(situation))
-    message = findings.waiting_for_evidence(situation)
-    verdict = Verdict.ERROR if silent else Verdict.RUNNING
-    return Outcome(situation.status, "Analyzing", message, verdict, requeue_after=ANALYSIS_SECONDS)
