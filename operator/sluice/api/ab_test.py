@@ -103,8 +103,8 @@ class ABTest(ApiModel):
     variants: tuple[Variant, ...] = Field(
         default=(),
         max_length=MOST_VARIANTS,
-        description="Further versions that are tested at the same time, each against stable. The best one whose proof is "
-        "complete wins; one that is worse or does harm is dropped, and its users go to stable.",
+        description="Further versions that are tested at the same time, each against stable. The best one that is "
+        "proven to be better wins; one that is worse or does harm is dropped, and its users go to stable.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     primary: Primary
@@ -134,8 +134,8 @@ class ABTest(ApiModel):
         "json_schema_extra": validations(
             cel(
                 "!has(self.variants) || self.weight + self.variants.map(v, v.weight).sum() < 100",
-                "weight and the weights of the variants leave nobody to stable, with which all are compared: set them so "
-                "that all together are below 100",
+                "weight and the weights of the variants leave nobody to stable, with which all are compared: set them "
+                "so that all together are below 100",
             ),
             cel(
                 _shorter("minDuration", "maxDuration"),

@@ -165,7 +165,7 @@ class Variant(ApiModel):
     lost_at: Time | None = Field(default=None, description="Since when it has no ready pod, in a test that has begun.")
     dropped: str | None = Field(default=None, description="Why it is no more in the test.")
     message: str | None = None
-    evidence: Summary | None = Field(default=None, description="Of the candidate it is that of the rollout.")
+    evidence: Summary = Summary()
 
 
 class Rollout(ApiModel):

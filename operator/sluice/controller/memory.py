@@ -230,7 +230,7 @@ def _facts(status: ModelDeploymentStatus) -> dict[str, Any]:
     """Return the status without what changes with every request counted."""
     plain = status
     if status.rollout:
-        beside = tuple(one.model_copy(update={"evidence": None}) for one in status.rollout.variants)
+        beside = tuple(one.model_copy(update={"evidence": Summary()}) for one in status.rollout.variants)
         rollout = status.rollout.model_copy(update={"evidence": Summary(), "variants": beside})
         plain = status.model_copy(update={"rollout": rollout})
     conditions = tuple(c.model_copy(update={"message": ""}) for c in status.conditions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.core import variants, words
+from sluice.core import words
 from sluice.core.experiments import hindrance, statement
 from sluice.core.moves import inconclusive, no_winner, rolled_back
 from sluice.core.situation import Outcome, Situation
@@ -17,19 +17,6 @@ def worse_proven(situation: Situation) -> Outcome | None:
     if hindrance(situation.spec, situation.seen, situation.evidence.test):
         return None
     return rolled_back(situation, rollout, "ProvenWorse", statement(judgement.test))
-
-
-def pods_lost(situation: Situation) -> Outcome | None:
-    """One of several challengers whose pods do not come back in time leaves the test: nobody is counted without them."""
-    for one in situation.challengers:
-        mine = variants.own(one.rollout) if one.rollout else None
-        allowed = seconds(situation.spec.progress_deadline_seconds)
-        if mine is None or mine.lost_at is None or one.rollout is None or situation.now - mine.lost_at <= allowed:
-            continue
-        message = words.waiting_for_pods(one.candidate, 0, 1)
-        message = f"{message} after {situation.spec.progress_deadline_seconds} s"
-        return rolled_back(one, one.rollout, "ProgressDeadlineExceeded", message)
-    return None
 
 
 def test_over(situation: Situation) -> Outcome | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sluice.api.status import LastAction, ModelDeploymentStatus, Revision, Rollout, Verdict
-from sluice.core import findings, targeted, variants, words
-from sluice.core.ab_test_guards import pods_lost, test_over, worse_proven
+from sluice.core import findings, targeted, words
+from sluice.core.ab_test_guards import test_over, worse_proven
 from sluice.core.actions import answer
 from sluice.core.ending import NO_WINNER
 from sluice.core.experiments import counts_users
@@ -17,7 +17,6 @@ from sluice.core.moves import (
     inconclusive,
     normal,
     promoted,
-    returns,
     rolled_back,
     warning,
     with_weight,
@@ -34,6 +33,7 @@ from sluice.core.timing import (
     ROUNDING,
     seconds,
 )
+from sluice.core.variant_guards import pods_lost, rival_late, several_wanted, variant_moved
 
 
 def wish_answered(situation: Situation) -> Outcome | None:
@@ -131,8 +131,7 @@ def newer_wanted(situation: Situation) -> Outcome | None:
     """What the user wants now replaces a candidate that is no longer wanted."""
     rollout, wanted = situation.rollout, situation.wanted
     if rollout and rollout.variants and situation.named and not situation.status.returning_to:
-        found = variants.moved(situation.spec, situation.status, situation.named)
-        return _another_test(situation, *found) if found else None
+        return None  # `variant_moved` has seen to it
     if rollout is None or wanted is None or wanted.name == rollout.revision.name:
         return None
     return _superseded(situation, rollout, wanted)
@@ -183,8 +182,6 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
     status, wanted = situation.status, situation.wanted
     if wanted is None:
         return _unresolved(situation)
-    if outcome := _several_wanted(situation, wanted):
-        return outcome
     if status.stable and wanted.name == status.stable.name:
         message = words.serving(situation)
         return Outcome(status, "Complete", message, Verdict.SUCCESSFUL, requeue_after=_idle(situation))
@@ -272,10 +269,6 @@ def deadline_passed(situation: Situation) -> Outcome | None:
     if rollout is None or not situation.deadline_passed:
         return None
     stage = situation.stage
-    for rival in situation.rivals:
-        if rival.rollout and (lacks := situation.strategy.lacks(rival)):
-            message = f"{lacks} after {situation.spec.progress_deadline_seconds} s"
-            return rolled_back(rival, rival.rollout, "ProgressDeadlineExceeded", message)
     if lacks := situation.strategy.lacks(situation):
         lost_at = rollout.weight_changed_at
         if lost_at and situation.now - lost_at <= seconds(situation.spec.progress_deadline_seconds):
@@ -295,12 +288,14 @@ GUARDS: tuple[Guard, ...] = (
     wish_answered,
     never_installed,
     served_again,
+    several_wanted,
     not_in_rollout,
     candidate_unhealthy,
     harm_proven,
     targeted_harm_proven,
     worse_proven,
     rival_failed,
+    variant_moved,
     newer_wanted,
     capacity_lost,
     steps_changed,
@@ -309,6 +304,7 @@ GUARDS: tuple[Guard, ...] = (
     paused,
     held_inconclusive,
     pods_lost,
+    rival_late,
     test_over,
     deadline_passed,
 )
@@ -319,31 +315,6 @@ def _superseded(situation: Situation, rollout: Rollout, wanted: Revision) -> Out
     event = normal("Superseded", f"{words.version(rollout.revision)} is no longer wanted: {words.version(wanted)} is")
     facts = give_up(situation.status, situation.now)
     return Outcome(facts, "Superseded", event.message, events=(event,), requeue_after=0)
-
-
-def _another_test(situation: Situation, name: str, revision: Revision) -> Outcome:
-    message = f"{name} is {words.version(revision)} now: another test begins"
-    facts = give_up(situation.status, situation.now)
-    return Outcome(facts, "Superseded", message, events=(normal("Superseded", message),), requeue_after=0)
-
-
-def _several_wanted(situation: Situation, wanted: Revision) -> Outcome | None:
-    """Begin a test of several versions, if somebody is left to be tested; a way back that needs no proof comes first."""
-    spec, status = situation.spec, situation.status
-    if not situation.named or status.stable is None or status.returning_to:
-        return None
-    if wanted.name != status.stable.name and situation.refused is None and returns(situation, wanted):
-        return None
-    if found := variants.unresolved(situation.named):
-        name, why = found
-        message = f"variant {name}: {why.message}; the test waits; {words.serving(situation)}"
-        return Outcome(status, why.reason, message, Verdict.ERROR, requeue_after=RETRY_SECONDS)
-    challengers = variants.to_test(spec, status, situation.named)
-    if not challengers:
-        return None
-    facts = begin(situation, challengers[0].revision, challengers)
-    event = normal("RolloutStarted", f"testing {variants.list_of(challengers)} beside {words.version(status.stable)}")
-    return Outcome(facts, "RolloutStarted", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
 def _unresolved(situation: Situation) -> Outcome:

@@ -29,9 +29,7 @@ def warning(reason: str, message: str) -> Event:
 REMEMBERED = 10  # rejected revisions
 
 
-def begin(
-    situation: Situation, revision: Revision, challengers: tuple[Variant, ...] = ()
-) -> ModelDeploymentStatus:
+def begin(situation: Situation, revision: Revision, challengers: tuple[Variant, ...] = ()) -> ModelDeploymentStatus:
     """Start a rollout of a revision, or a test of several, from wherever they were kept."""
     status, now = situation.status, situation.now
     rollout = Rollout(
@@ -234,7 +232,9 @@ def no_winner(situation: Situation, rollout: Rollout) -> Outcome:
 def rolled_back(situation: Situation, rollout: Rollout, reason: str, message: str) -> Outcome:
     """Give the candidate up, and remember why; one of several challengers only leaves the test."""
     if variants.others(rollout):
-        told = warning("VariantDropped", f"{variants.label(rollout)} dropped from {rollout.weight} %: {reason}: {message}")
+        told = warning(
+            "VariantDropped", f"{variants.label(rollout)} dropped from {rollout.weight} %: {reason}: {message}"
+        )
         facts = dropped(situation, rollout, reason, message)
         return Outcome(facts, "VariantDropped", told.message, Verdict.RUNNING, (told,), requeue_after=0)
     facts = reject(situation.status, reason, message, situation.now)

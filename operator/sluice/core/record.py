@@ -169,9 +169,7 @@ def _evidence(situation: Situation, candidate: str) -> Evidence:
     return situation.evidences.get(candidate, situation.evidence)
 
 
-def _variants(
-    record: RolloutRecord, situation: Situation, facts: ModelDeploymentStatus
-) -> tuple[VariantRecord, ...]:
+def _variants(record: RolloutRecord, situation: Situation, facts: ModelDeploymentStatus) -> tuple[VariantRecord, ...]:
     """Say how each challenger of a test stands, or what has become of him."""
     after = facts.rollout or situation.rollout
     ended = facts.rollout is None or (situation.rollout and facts.rollout.started_at != situation.rollout.started_at)
@@ -211,7 +209,6 @@ def _rivals(situation: Situation) -> tuple[VariantInputs, ...]:
     for one in situation.rivals:
         mine = variants.own(one.rollout) if one.rollout else None
         if mine and one.judgement:
-            summary = mine.evidence
             found.append(
                 VariantInputs(
                     name=mine.name,
@@ -219,7 +216,7 @@ def _rivals(situation: Situation) -> tuple[VariantInputs, ...]:
                     total=one.evidence.total,
                     harm=round(min(1.0, one.judgement.harm), 3),
                     safe=round(min(1.0, one.judgement.safe), 3),
-                    test=summary.test if summary else None,
+                    test=mine.evidence.test,
                 )
             )
     return tuple(found)

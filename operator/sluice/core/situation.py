@@ -185,28 +185,25 @@ def _counted(plain: Situation, rollout: Rollout, stable: Revision, further: Mapp
     evidence, judgement = found[rollout.revision.name], judged(rollout)
     rollout = took(rollout, evidence, seen, now)
     service_pods = sharing.service_pods(rollout, seen, stable.name) if spec.by_pods else None
-    rollout = rollout.model_copy(
-        update={"service_pods": service_pods, "evidence": _summary(spec, evidence, judgement)}
-    )
-    views = [variants.view(rollout, one) for one in variants.others(rollout)]
-    judgements = {view.revision.name: judged(view) for view in views}
+    judgements = {one.revision.name: judged(variants.view(rollout, one)) for one in variants.others(rollout)}
+    judgements[rollout.revision.name] = judgement
+    summaries = {name: _summary(spec, found[name], one) for name, one in judgements.items()}
     told = tuple(
-        one.model_copy(update={"evidence": _summary(spec, found[one.revision.name], judgements[one.revision.name])})
-        if one.revision.name in judgements
-        else one
+        one.model_copy(update={"evidence": summaries.get(one.revision.name, one.evidence)})
         for one in variants.noted(spec, rollout, seen, now)
     )
-    status = plain.status.model_copy(update={"rollout": rollout.model_copy(update={"variants": told})})
+    changed = {"service_pods": service_pods, "evidence": summaries[rollout.revision.name], "variants": told}
+    rollout = rollout.model_copy(update=changed)
     rivals = tuple(
         replace(
-            plain, status=status.model_copy(update={"rollout": view.model_copy(update={"variants": told})}),
-            evidence=found[view.revision.name], judgement=judgements[view.revision.name],
+            plain, status=plain.status.model_copy(update={"rollout": variants.view(rollout, one)}),
+            evidence=found[one.revision.name], judgement=judgements[one.revision.name],
         )
-        for view in views
+        for one in variants.others(rollout)
     )  # fmt: skip
     return replace(
-        plain, status=status, evidence=evidence, judgement=judgement, rivals=rivals,
-        evidences=found if rollout.variants else {},
+        plain, status=plain.status.model_copy(update={"rollout": rollout}), evidence=evidence, judgement=judgement,
+        rivals=rivals, evidences=found if rollout.variants else {},
     )  # fmt: skip
 
 

@@ -128,13 +128,11 @@ def shares(rollout: Rollout) -> Mapping[str, int]:
 
 def view(rollout: Rollout, variant: Variant) -> Rollout:
     """Return the rollout as if it were about another challenger."""
-    changed = {"revision": variant.revision, "weight": variant.weight if rollout.weight else 0}
-    return rollout.model_copy(update=changed)
+    weight = variant.weight if rollout.weight else 0
+    return rollout.model_copy(update={"revision": variant.revision, "weight": weight, "evidence": variant.evidence})
 
 
-def noted(
-    spec: ModelDeploymentSpec, rollout: Rollout, seen: Observation, now: datetime
-) -> tuple[Variant, ...]:
+def noted(spec: ModelDeploymentSpec, rollout: Rollout, seen: Observation, now: datetime) -> tuple[Variant, ...]:
     """Return the challengers with the times since when those who are in a test that goes on have no ready pod."""
     counts = rollout.weight > 0 and rollout.paused_at is None and spec.desired_replicas > 0
     return tuple(

@@ -1,11 +1,11 @@
 """Which part of the hash range belongs to whom: pieces, in the order of a route's backends. Pure.
 
 Envoy takes `hash % total` and the backend in whose interval that falls, so that a user stays with a version as long as
-the pieces stay where they are. The range is cut into equal cells. In each every challenger has one interval, and control
-what is left over, in as many parts: one behind each challenger. All of it begins at a phase of the cell's own, drawn
-from the test's seed, and goes on at the cell's beginning when it passes its end. So each position is a challenger's with
-the probability that its weight says, whatever the hash of a user is, and the users of one test tell nothing about those
-of another. And who has to give up users gives them to control next to it: nobody else's move.
+the pieces stay where they are. The range is cut into equal cells. In each every challenger has one interval, and
+control what is left over, in as many parts: one behind each challenger. All of it begins at a phase of the cell's own,
+drawn from the test's seed, and goes on at the cell's beginning when it passes its end. So each position is a
+challenger's with the probability that its weight says, whatever the hash of a user is, and the users of one test tell
+nothing about those of another. And who has to give up users gives them to control next to it: nobody else's move.
 
 In a canary the share grows on the way, and the candidate has one interval of the whole range: `growing`.
 """
@@ -37,7 +37,7 @@ Piece = tuple[int, int]  # whose it is, and its size
 
 
 def pieces(seed: str, weights: Sequence[int], shares: Sequence[int]) -> tuple[Piece, ...]:
-    """Cut the hash range: in each cell two pieces for each challenger and one more, in millionths that sum to the whole.
+    """Cut the hash range: in each cell two pieces for each challenger and one more, in millionths of the whole.
 
     Who has a challenger at a share has it at every larger one too: while shares change nobody moves but those who must.
     No piece is empty.
@@ -53,7 +53,9 @@ def pieces(seed: str, weights: Sequence[int], shares: Sequence[int]) -> tuple[Pi
     if not 0 < len(weights) <= MOST_CHALLENGERS or min(weights) < 1 or sum(weights) > 99:
         raise ValueError(f"1 to {MOST_CHALLENGERS} challengers share 1 to 99 % of the users, not {list(weights)}")
     if not all(0 <= share <= weight for share, weight in zip(shares, weights, strict=True)):
-        raise ValueError(f"a challenger has no more users than its weight says: not {list(shares)} % of {list(weights)} %")
+        raise ValueError(
+            f"a challenger has no more users than its weight says: not {list(shares)} % of {list(weights)} %"
+        )
     order = sorted(range(len(weights)), key=lambda one: _drawn(f"{seed}\norder {one}") if len(weights) > 1 else one)
     for_cell = [(one + 1, weights[one], shares[one]) for one in order]
     return tuple(piece for cell in range(CELLS[len(weights)]) for piece in _cut(phase(seed, cell), for_cell))
