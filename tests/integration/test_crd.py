@@ -65,6 +65,12 @@ def ab_test(**wants: Any) -> dict[str, Any]:
     return changed(strategy={"abTest": {"primary": {"metric": "conversion"}} | wants})
 
 
+def variants(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a test of variants, each of 10 % unless it says otherwise."""
+    default = {"model": {"uri": "models:/penguins@large"}, "weight": 10}
+    return ab_test(variants=[default | {"name": f"v{number}"} | item for number, item in enumerate(items)], **more)
+
+
 def canary(*matches: dict[str, Any], **more: Any) -> dict[str, Any]:
     return changed(strategy={"canary": {"match": list(matches)} | more})
 
@@ -97,6 +103,8 @@ HOOK_NAME = "the name of a hook has lower-case letters"
 HOOK_URL = "this is not an address to post to: write for example https://ci.example.org/gate"
 HOOK_TIMEOUT = "one attempt takes at least 1s and at most 60s: write for example timeout: 10s"
 URI = "write models:/NAME@ALIAS or models:/NAME/VERSION with a whole number"
+VARIANT_NAME = "stable is what serves now, and candidate what spec.model names"
+NOBODY_LEFT = "weight and the weights of the variants leave nobody to stable"
 ONE_STRATEGY = "a strategy is exactly one of canary, blueGreen, shadow, abTest, recreate"
 OUTCOME = "the name of an outcome has lower-case letters, digits, '-', '_' and '.' only: write for example conversion"
 NO_TIME = "in no time no outcome can come: raise primary.window to 1s or more, to what users need to act"
@@ -285,6 +293,36 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         ab_test(primary={"metric": "m", "window": "1081h"}, maxDuration="2000h"),
         "the collector keeps nothing for longer: shorten primary.window to 1080h (45 days)",
     ),
+    "variant without a model": (
+        ab_test(variants=[{"name": "large", "weight": 10}]),
+        "variants[0].model: Required value",
+    ),
+    "variant without a name": (ab_test(variants=[{"model": {"uri": "models:/a/1"}, "weight": 10}]), "name: Required"),
+    "variant with an odd name": (variants({"name": "Large"}), "the name of a variant has lower-case letters"),
+    "variant that is called as what serves": (variants({"name": "stable"}), VARIANT_NAME),
+    "variant that is called as the candidate": (variants({"name": "candidate"}), VARIANT_NAME),
+    "variants of one name": (variants({"name": "large"}, {"name": "large"}), "Duplicate value"),
+    "variant of no URI": (variants({"model": {"uri": "penguins"}}), URI),
+    "variant of a store without a digest": (
+        variants({"model": {"uri": "s3://bucket/penguins"}}),
+        "a store can change what it holds",
+    ),
+    "variant for nobody": (variants({"weight": 0}), "greater than or equal to 1"),
+    "five variants": (variants(*[{}] * 5), "must have at most 4 items"),
+    "variants that leave nobody to stable": (variants({"weight": 25}, {"weight": 25}, weight=50), NOBODY_LEFT),
+    "variants that leave nobody by the default": (variants({"weight": 50}), NOBODY_LEFT),
+    "gates of several versions": (
+        changed(
+            strategy={
+                "abTest": {
+                    "primary": {"metric": "conversion"},
+                    "variants": [{"name": "large", "model": {"uri": "models:/a/1"}, "weight": 10}],
+                }
+            },
+            gates={"signature": {}},
+        ),
+        "gates judge one version before its first request, and here several begin together",
+    ),
     "test with an odd winner": (ab_test(onWinner="Maybe"), "Unsupported value"),
     "preview nowhere": (blue_green(preview={}), PREVIEW),
     "preview on no hosts": (blue_green(preview={"hostnames": []}), PREVIEW),
@@ -463,6 +501,12 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         minDuration="45s",
         maxDuration="1h31m",
         onWinner="Hold",
+    ),
+    "abTest with variants": variants({}, {}, weight=79),
+    "abTest with as many variants as there may be": variants({}, {}, {}, {"model": {"uri": "runs:/abc/m"}}),
+    "abTest without variants": ab_test(variants=[]),
+    "gates without variants": changed(
+        strategy={"abTest": {"primary": {"metric": "conversion"}, "variants": []}}, gates={"signature": {}}
     ),
     "abTest with the shortest window": ab_test(primary={"metric": "m", "window": "1s"}),
     "gates of an abTest": changed(strategy={"abTest": {"primary": {"metric": "conversion"}}}, gates={"signature": {}}),

@@ -25,8 +25,21 @@ from sluice.kube.api import Manifest
 
 from tests.simulation.pods import Behaviour
 from tests.simulation.simulation import Chapter, Simulation, installed
-from tests.simulation.stories import RECREATE, SPEC, blue_green, edit, install, push, rejected, serves, weight, wish
+from tests.simulation.stories import (
+    RECREATE,
+    SPEC,
+    blue_green,
+    both,
+    edit,
+    install,
+    push,
+    rejected,
+    serves,
+    weight,
+    wish,
+)
 from tests.simulation.tested import ab_test, collector, nobody_converts
+from tests.simulation.varied import ALL, live, sent_away, two, variants
 from tests.simulation.world import World
 
 Act = Callable[[World], None]
@@ -157,6 +170,20 @@ MOMENTS = {
         ((ab_test(onWinner="Hold"), lambda _: True), (push("2", converts=0.9), says("until somebody promotes"))),
         "Waits for promotion", Tone.WAITS, ("✓ test 50 · ▶ hold", "with 95 % confidence at any time"),
         ("promote", "abort"),
+    ),
+    "tested with variants": Moment(
+        ((variants(minDuration="1h"), lambda _: True), (two(), both(ALL, says("large penguins/3: conversion")))),
+        "Rolling out", Tone.BUSY,
+        ("▶ test 30 30", "40 %", "30 %", "large penguins/3", "of a proof", "candidate, since"),
+        ("promote", "promote --full", "abort", "pause"),
+    ),
+    "a variant was dropped": Moment(
+        (
+            (variants(minDuration="1h"), lambda _: True),
+            (two(errors=0.5), both(sent_away("3", "HarmProven"), live(v1=70, v2=30))),
+        ),
+        "Rolling out", Tone.BUSY, ("large penguins/3", "dropped: HarmProven", "70 %"),
+        ("promote", "promote --full", "abort", "pause"),
     ),
     "tested without a winner": Moment(
         ((ab_test(maxDuration="15s"), lambda _: True), (nobody_converts, says("was tested and did not win"))),
