@@ -99,11 +99,20 @@ class UnitCounts(ApiModel):
     crossed: int = Field(default=0, description="That were also seen at another version.")
 
 
-class TestCounts(ApiModel):
-    """An A/B test, as the collector counts it: all since it began."""
+class ArmCounts(ApiModel):
+    """The units of both versions in an A/B test."""
 
     control: UnitCounts = UnitCounts()
     treatment: UnitCounts = UnitCounts()
+
+
+class TestCounts(ArmCounts):
+    """An A/B test, as the collector counts it: all since it began."""
+
+    parts: tuple[ArmCounts, ...] = Field(
+        default=(),
+        description="What had been counted each time that another version had left, so that stable had more.",
+    )
     incomplete: bool = Field(default=False, description="The collector had to forget some of it.")
 
 
@@ -164,6 +173,7 @@ class Variant(ApiModel):
     weight: int = Field(description="Percent of the users whom it gets as long as the test goes on.")
     lost_at: Time | None = Field(default=None, description="Since when it has no ready pod, in a test that has begun.")
     dropped: str | None = Field(default=None, description="Why it is no more in the test.")
+    dropped_at: Time | None = None
     message: str | None = None
     evidence: Summary = Summary()
 

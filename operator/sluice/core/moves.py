@@ -163,7 +163,7 @@ def dropped(situation: Situation, rollout: Rollout, reason: str, message: str) -
     gone_at = now + DRAIN if rollout.weight_changed_at else now
     return with_rejected(status, revision, reason, message, now).model_copy(
         update={
-            "rollout": variants.without(rollout, revision.name, reason, message),
+            "rollout": variants.without(rollout, revision.name, reason, message, now),
             "retired": retire(status.retired, revision, gone_at),
         }
     )

@@ -19,7 +19,7 @@ from sluice.api.status import (
     Verdict,
 )
 from sluice.core import experiments, sharing, targeted, variants
-from sluice.core.evidence import Judgement, fold, judge, took, with_pairs
+from sluice.core.evidence import SETTLING, Judgement, fold, judge, took, with_pairs
 from sluice.core.observation import Observation, ResolvedModel, RevisionState, Unresolved
 from sluice.core.plan import Event
 from sluice.core.revision import changed_digest, wanted_revision
@@ -211,8 +211,16 @@ def _folded(plain: Situation, rollout: Rollout, stable: Revision, evidence: Evid
     spec, seen = plain.spec, plain.seen
     stage = plain.strategy.stage(spec, rollout)
     evidence = fold(spec, rollout, evidence, seen, stable=stable.name, stage=stage, now=plain.now)
-    evidence = experiments.with_results(with_pairs(evidence, seen), seen, stable.name, rollout.revision.name)
+    evidence = experiments.with_results(
+        with_pairs(evidence, seen), seen, stable.name, rollout.revision.name, closed=_parts_over(plain, rollout)
+    )
     return targeted.fold(rollout, evidence, seen) if targeted.asked_for(spec) else evidence
+
+
+def _parts_over(plain: Situation, rollout: Rollout) -> int:
+    """Return how often stable's share has changed so long ago that all who came before are counted."""
+    test = plain.spec.strategy.ab_test
+    return variants.left_before(rollout, plain.now - test.primary.window - SETTLING) if test else 0
 
 
 def _mismatch(rollout: Rollout, found: Mapping[str, Evidence]) -> bool | None:

@@ -147,13 +147,20 @@ def noted(spec: ModelDeploymentSpec, rollout: Rollout, seen: Observation, now: d
     )
 
 
-def without(rollout: Rollout, revision: str, reason: str, message: str) -> Rollout:
+def left_before(rollout: Rollout, moment: datetime) -> int:
+    """Return how many have left the test before a moment."""
+    return sum(one.dropped_at is not None and one.dropped_at < moment for one in rollout.variants)
+
+
+def without(rollout: Rollout, revision: str, reason: str, message: str, now: datetime) -> Rollout:
     """Drop one of several: who is first now is what the rollout is about.
 
     By which weights requests were split meanwhile is not known for sure; nobody else has another weight by it.
     """
     after = tuple(
-        one.model_copy(update={"dropped": reason, "message": message}) if one.revision.name == revision else one
+        one.model_copy(update={"dropped": reason, "message": message, "dropped_at": now})
+        if one.revision.name == revision
+        else one
         for one in rollout.variants
     )
     rest = rollout.model_copy(update={"variants": after})

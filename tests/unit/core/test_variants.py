@@ -215,6 +215,23 @@ def test_when_the_candidate_leaves_the_next_one_is_what_the_rollout_is_about() -
     assert "large penguins/3: it has won" in won.outcome.message or "it has won" in won.outcome.message
 
 
+def test_who_came_after_one_has_left_is_compared_with_those_who_came_then() -> None:
+    """Late users convert more, at every version; and stable has more of them."""
+    left = safe(results(LIVE, v1=(500, 5000), v2=(300, 3000), v3=(50, 2000))).next()
+    assert left.status.rollout
+    assert left.status.rollout.variants[1].dropped_at == NOW
+    soon = safe(results(left.later(60), v1=(500, 5000), v2=(300, 3000), v3=(50, 2000))).next()
+    matured = safe(results(soon.later(600), v1=(600, 6000), v2=(350, 3500), v3=(50, 2000))).next()
+    late = safe(results(matured.later(HOUR), v1=(600 + 3500, 13000), v2=(350 + 1500, 6500), v3=(50, 2000)))
+    judgement = late.situation.judgement
+    assert judgement
+    assert judgement.test
+    assert [(part.control.matured, part.treatment.matured) for part in judgement.test.counts.parts] == [(6000, 3500)]
+    assert judgement.test.difference
+    assert judgement.test.difference.estimate == pytest.approx(0, abs=1e-9)
+    assert late.outcome.reason == "Analyzing"
+
+
 def test_the_last_one_is_rolled_back() -> None:
     first = safe(results(LIVE, v1=(500, 5000), v2=(50, 3000), v3=(20, 2000))).next()
     assert first.outcome.reason == "RolledBack"
@@ -312,7 +329,7 @@ def test_each_share_is_one_beside_stable() -> None:
     assert rollout
     assert variants.share(rollout) == pytest.approx(30 / 80)
     assert variants.split_range(rollout, 50, {30}) == (30 / 80, 30 / 80)
-    gone = variants.without(rollout, name("3"), "HarmProven", "it failed")
+    gone = variants.without(rollout, name("3"), "HarmProven", "it failed", NOW)
     assert variants.split_range(gone, 50, {30}) == (30 / 100, 30 / 80), "until the proxies know"
     assert variants.split_range(gone, 70, {30}) == (0.3, 0.3)
     assert variants.split_range(gone, 70, {0, 30}) == (0, 30 / 80), "while nobody knows what was"
@@ -337,7 +354,7 @@ def test_users_come_to_all_versions_as_their_weights_say(units: dict[str, int], 
     rollout = LIVE.status.rollout
     assert rollout
     if dropped:
-        rollout = variants.without(rollout, name("3"), "HarmProven", "it failed")
+        rollout = variants.without(rollout, name("3"), "HarmProven", "it failed", NOW)
     counted = UNITS | units
     by_revision = {name(number): counted[number] for number in "23"}
     assert variants.mismatch(rollout, counted["1"], by_revision) is expected
