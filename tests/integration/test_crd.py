@@ -308,7 +308,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "a store can change what it holds",
     ),
     "variant for nobody": (variants({"weight": 0}), "greater than or equal to 1"),
-    "five variants": (variants(*[{}] * 5), "must have at most 4 items"),
+    "five variants": (variants(*[{}] * 5), "Too many"),
     "variants that leave nobody to stable": (variants({"weight": 25}, {"weight": 25}, weight=50), NOBODY_LEFT),
     "variants that leave nobody by the default": (variants({"weight": 50}), NOBODY_LEFT),
     "gates of several versions": (
