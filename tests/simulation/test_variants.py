@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
+from sluice.traffic.gateway_status import read_slots
 
+from tests.simulation import users
 from tests.simulation.simulation import Chapter, Simulation, installed
 from tests.simulation.stories import both, nothing, rejected, serves, wish
 from tests.simulation.varied import live, move, sent_away, two, variants
@@ -82,10 +84,16 @@ async def test_who_loses_his_pods_gets_the_same_users_back_and_nobody_else_moves
     await simulation.live(Chapter(nothing, passed(world.time + 15), "time passes"))
 
     def lose(world: World) -> None:
+        world.versions["3"].startup = 20.0
         for life in world.pods_of(world.revision("3")):
             world.end(life)
 
     await simulation.live(Chapter(lose, live(v1=70, v2=30), "its users are at stable"))
+    await simulation.live(Chapter(nothing, passed(world.time + 10), "its places go"))
+    (route,) = world.store.of_kind("HTTPRoute")
+    lost = world.revision("3")
+    assert lost not in {slot.revision for slot in read_slots(route) if slot.share}, "there is nobody to lead to"
+    assert not users.experiment_of(route), "users of some versions alone are not counted"
     await simulation.live(Chapter(nothing, ALL, "and back"))
     await simulation.live(Chapter(nothing, passed(world.time + 30), "time passes"))
     parts = {tuple(dict.fromkeys(path)) for path in paths(world)}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sluice.analysis import SampleRatio
 from sluice.analysis.difference import half_width
 from sluice.api.record import Evidence, RolloutOutcome, VariantRecord
 from sluice.api.status import Verdict
@@ -335,6 +336,11 @@ def test_each_share_is_one_beside_stable() -> None:
     assert variants.split_range(gone, 70, {0, 30}) == (0, 30 / 80), "while nobody knows what was"
 
 
+def test_requests_are_expected_by_the_share_beside_stable() -> None:
+    for one in even(LIVE).situation.challengers:
+        assert SampleRatio.load(one.evidence.sample_ratio).log_e < 0, "3,000 and 2,000 beside 5,000, as they should be"
+
+
 UNITS = {"1": 5000, "2": 3000, "3": 2000}
 
 
@@ -385,6 +391,17 @@ def test_the_record_keeps_all_that_was_tested_and_what_became_of_it() -> None:
         ("candidate", RolloutOutcome.NO_WINNER), ("large", RolloutOutcome.PROMOTED),
     ]  # fmt: skip
     assert end.status.outcome is RolloutOutcome.PROMOTED
+
+
+def test_the_record_keeps_what_was_counted_of_who_has_left() -> None:
+    after = safe(results(LIVE, v1=(500, 5000), v2=(50, 3000), v3=(200, 2000))).next().later(10)
+    plan = safe(results(after, v1=(500, 5000), v2=(50, 3000), v3=(200, 2000))).plan
+    assert plan.entry
+    record = plan.entry.record
+    assert record.spec.candidate == revision("2")
+    assert record.status.evidence.total.candidate_requests == 3000
+    assert [one.name for one in record.status.variants if one.evidence] == ["large"]
+    assert "worse by" in (record.status.variants[0].statement or "")
 
 
 def test_no_winner_is_no_failure_of_any() -> None:
