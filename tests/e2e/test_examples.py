@@ -12,14 +12,15 @@ import yaml
 from sluice_training.data import request_rows
 
 from hack.load import Load
+from hack.stack.install import MODEL
 from hack.users import Users
 from tests.e2e.inside import InsideLoad
 from tests.e2e.subject import Subject, is_true, stable
 
 ROOT = Path(__file__).parents[2]
-FIRST, BETTER = 1, 2
+FIRST, BETTER, SLOW = 1, 2, 5
 # A request that fails, or waits, for want of a core counts against a version.
-JUDGED_CLOSELY = ("ab-test", "canary", "shadow")
+JUDGED_CLOSELY = ("ab-test", "ab-test-variants", "canary", "shadow")
 WITH_AN_OUTAGE = ("recreate",)
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
@@ -48,6 +49,8 @@ def test_an_example_rolls_a_version_out(
     example["spec"]["model"]["uri"] = subject.uri
     if through_gateway := "traffic" in example["spec"]:
         example["spec"]["traffic"]["pathPrefix"] = f"/{subject.namespace}"
+    for variant in example["spec"]["strategy"].get("abTest", {}).get("variants", ()):
+        variant["model"]["uri"] = f"models:/{MODEL}/{SLOW}"  # which nobody likes
     if preview := example["spec"]["strategy"].get("blueGreen", {}).get("preview"):
         preview["pathPrefix"] = f"/{subject.namespace}-preview"
     subject.alias_to(FIRST)

@@ -146,6 +146,7 @@ def test_the_columns_say_what_a_person_wants(server: Any, stored: str) -> None:
         "strategy": "canary",
         "stable": revision("1"),
         "rollout": {"revision": revision("2"), "startedAt": now, "stepStartedAt": now, "weight": 10},
+        "challengers": "2",
         "weight": 10,
         "step": "2/4 analysis",
         "verdict": "Running",

@@ -89,6 +89,7 @@ def ab_test(rng: random.Random, sim: Simulation) -> None:
     for version in sim.world.versions.values():
         version.converts = rng.choice([0.0, 0.1, 0.5])
     wants: Manifest = {"weight": rng.choice([20, 50, 80]), "onWinner": rng.choice(["Promote", "Hold", "Notify"])}
+    wants["variants"] = []
     wants["primary"] = {"metric": "conversion", "window": rng.choice(["1s", "3s"])}
     wants["maxDuration"] = rng.choice(["15s", "1h"])
     sim.world.edit(
@@ -265,6 +266,45 @@ SHADOWS: dict[Action, int] = {shadow: 6, mirror_first: 3, collector: 3}
 
 
 TESTS: dict[Action, int] = {ab_test: 10}
+
+
+def variants(rng: random.Random, sim: Simulation) -> None:
+    """Somebody asks for a test of several versions, whose aliases name any."""
+    names = rng.sample(["large", "small", "other"], rng.randint(1, 3))
+    for name in names:
+        if rng.random() < 0.8:
+            _release(rng, sim, name)
+        else:
+            sim.world.aliases[name] = rng.choice(list(sim.world.versions))
+    tested = [{"name": one, "model": {"uri": f"models:/{NAME}@{one}"}, "weight": rng.choice([10, 20])} for one in names]
+    wants = WANTS | {"weight": rng.choice([20, 30]), "variants": tested, "onWinner": rng.choice(["Promote", "Hold"])}
+    wants["minDuration"] = rng.choice(["5s", "30s"])
+    sim.world.edit(
+        strategy=NO_STRATEGY | {"abTest": wants}, analysis=GUARDS, traffic=rng.choice([STICKY, {}]), gates=None
+    )
+
+
+def _release(rng: random.Random, sim: Simulation, alias: str) -> None:
+    number, behaviour = str(len(sim.world.versions) + 1), rng.choice([Behaviour.FINE] * 15 + list(Behaviour))
+    converts = rng.choice([0.1, 0.3, 0.7])
+    sim.world.push(number, errors=rng.choice([0.0, 0.0, 0.0, 0.5]), converts=converts, behaviour=behaviour, alias=False)
+    sim.world.aliases[alias] = number
+
+
+def move_variant(rng: random.Random, sim: Simulation) -> None:
+    """The alias of a variant is moved, to a version that is new or not, or taken away."""
+    world = sim.world
+    alias = rng.choice(["large", "small", "other"])
+    if rng.random() < 0.6:
+        _release(rng, sim, alias)
+    elif rng.random() < 0.5:
+        world.aliases[alias] = rng.choice(list(world.versions))
+    else:
+        world.aliases.pop(alias, None)
+    world.poked = True
+
+
+VARIANTS: dict[Action, int] = {variants: 12, move_variant: 3}
 
 
 WITH_GATES: dict[Action, int] = {gates: 8, judge: 6}

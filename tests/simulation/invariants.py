@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sluice.api.status import ModelDeploymentStatus, Rollout
+from sluice.api.status import ModelDeploymentStatus, Revision, Rollout
+from sluice.core import variants
 from sluice.core.replicas import needed, shared_needed
 from sluice.kube.api import Manifest
 from sluice.traffic import plain_service
@@ -88,34 +89,38 @@ class Invariants:
         """Compare the controller's evidence with what the pods have answered; `complete`: the look did not fail."""
         if status is None or status.rollout is None or status.stable is None:
             return
-        count = self.counts.get(key_of(status.rollout))
+        for rollout in seen_by_each(status.rollout):
+            self._counted(world, rollout, status.stable, complete=complete)
+
+    def _counted(self, world: World, rollout: Rollout, stable: Revision, *, complete: bool) -> None:
+        count = self.counts.get(key_of(rollout))
         if count is None:
             return
-        if targeted := status.rollout.evidence.targeted:
-            answered_to = sum(life.targeted_in_all for life in world.pods_of(status.rollout.revision.name))
+        if targeted := rollout.evidence.targeted:
+            answered_to = sum(life.targeted_in_all for life in world.pods_of(rollout.revision.name))
             assert targeted.requests <= answered_to, f"counted {targeted} of {answered_to} targeted requests"
-        check_disagreement(status.rollout)
-        arms = world.pods_of(status.rollout.revision.name), world.pods_of(status.stable.name)
+        check_disagreement(rollout)
+        arms = world.pods_of(rollout.revision.name), world.pods_of(stable.name)
         if any(
             life.restarts or life.gone_at is not None or not life.reachable or life.lost or life.evicted
             for arm in arms
             for life in arm
         ):
             count.exact = False  # who ends takes with him what was not read yet
-        if status.rollout.weight == 0 and status.rollout.weight_changed_at:
+        if rollout.weight == 0 and rollout.weight_changed_at:
             count.exact = False  # a weight that was taken back: with no traffic there is nothing to compare
         if count.users is not counts_users(world):
             count.exact = False  # who begins to count something else begins where the counters stand
         if any(life.skew != world.skew for arm in arms for life in arm):
             count.exact = False  # a clock was set: who is older than the rollout can't be told for sure
-        total = status.rollout.evidence.total
+        total = rollout.evidence.total
         candidate = answered(arms[0]) - count.candidate
         assert total.candidate_requests <= candidate, f"counted {total} of {candidate} candidate requests"
         late = world.time < world.lagging_until  # who is ready is not known yet, and read once it is
         if count.exact and complete and not late and count.stable is not None:
             assert total.candidate_requests == candidate, f"lost: {total}, candidate answered {candidate}"
-            stable = answered(arms[1]) - count.stable
-            assert total.stable_requests == stable, f"lost: {total}, stable answered {stable}"
+            others = answered(arms[1]) - count.stable
+            assert total.stable_requests == others, f"lost: {total}, stable answered {others}"
 
     def after_step(self, world: World) -> None:
         """No version is loaded more than once per pod, whatever is promoted."""
@@ -224,12 +229,13 @@ class Invariants:
         rollout = status.rollout
         if rollout is None or status.stable is None:
             return
-        arm = world.pods_of(rollout.revision.name)
-        still_has_some = rollout.revision.name in world.live  # of a test before, by proxies that do not know better
-        begun = Count(answered(arm), exact=not still_has_some, users=counts_users(world))
-        count = self.counts.setdefault(key_of(rollout), begun)
-        if count.stable is None and rollout.weight_changed_at is not None:
-            count.stable = answered(world.pods_of(status.stable.name))
+        for one in seen_by_each(rollout):
+            arm = world.pods_of(one.revision.name)
+            still_has_some = one.revision.name in world.live  # of a test before, by proxies that do not know better
+            begun = Count(answered(arm), exact=not still_has_some, users=counts_users(world))
+            count = self.counts.setdefault(key_of(one), begun)
+            if count.stable is None and one.weight_changed_at is not None:
+                count.stable = answered(world.pods_of(status.stable.name))
 
     def _events(self, world: World) -> None:
         events = world.store.of_kind("Event")
@@ -295,6 +301,11 @@ def check_disagreement(rollout: Rollout) -> None:
 
 def answered(lives: list[Life]) -> int:
     return sum(life.answered for life in lives)
+
+
+def seen_by_each(rollout: Rollout) -> list[Rollout]:
+    """The rollout as each challenger of a test sees it."""
+    return [rollout, *(variants.view(rollout, one) for one in variants.others(rollout))]
 
 
 def key_of(rollout: Rollout) -> tuple[str, str]:

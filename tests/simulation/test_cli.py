@@ -29,6 +29,7 @@ from tests.simulation.stories import (
     RECREATE,
     SPEC,
     blue_green,
+    both,
     edit,
     install,
     push,
@@ -39,6 +40,7 @@ from tests.simulation.stories import (
     wish,
 )
 from tests.simulation.tested import ab_test, collector, nobody_converts
+from tests.simulation.varied import ALL, live, sent_away, two, variants
 from tests.simulation.world import World
 
 Act = Callable[[World], None]
@@ -180,6 +182,20 @@ MOMENTS = {
         ((ab_test(onWinner="Notify"), lambda _: True), (push("2", converts=0.9), says("has won its test"))),
         "Won its test: waits for promotion", Tone.WAITS, ("tested", "Winner", "penguins/1 serves all traffic"),
         ("promote", "retry"),
+    ),
+    "tested with variants": Moment(
+        ((variants(minDuration="1h"), lambda _: True), (two(), both(ALL, says("large penguins/3: conversion")))),
+        "Rolling out", Tone.BUSY,
+        ("▶ test 30 30", "40 %", "30 %", "large penguins/3", "of a proof", "candidate, since"),
+        ("promote", "promote --full", "abort", "pause"),
+    ),
+    "a variant was dropped": Moment(
+        (
+            (variants(minDuration="1h"), lambda _: True),
+            (two(errors=0.5), both(sent_away("3", "HarmProven"), live(v1=70, v2=30))),
+        ),
+        "Rolling out", Tone.BUSY, ("large penguins/3", "dropped: HarmProven", "70 %"),
+        ("promote", "promote --full", "abort", "pause"),
     ),
     "tested without a winner": Moment(
         ((ab_test(maxDuration="15s"), lambda _: True), (nobody_converts, says("was tested and did not win"))),

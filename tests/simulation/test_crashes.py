@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.simulation import gated, plainly, stories, tested
+from tests.simulation import gated, plainly, stories, tested, varied
 from tests.simulation.controller import Fault, Mode
 from tests.simulation.simulation import Fork, Simulation, installed
 from tests.simulation.stories import INSTALLED
 
-STORIES = {**stories.STORIES, **gated.STORIES, **tested.STORIES}
-FORK_FROM = stories.FORK_FROM | gated.FORK_FROM | tested.FORK_FROM
+STORIES = {**stories.STORIES, **gated.STORIES, **tested.STORIES, **varied.STORIES}
+FORK_FROM = stories.FORK_FROM | gated.FORK_FROM | tested.FORK_FROM | varied.FORK_FROM
 # A process that dies between storing a decision and telling of it takes the event with it.
 DEADLY = (Mode.CRASH_BEFORE, Mode.CRASH_AFTER)
 

@@ -20,6 +20,7 @@ from tests.simulation.chaos import (
     STRATEGIES,
     TARGETED,
     TESTS,
+    VARIANTS,
     WITH_GATES,
     WITHOUT_GATEWAY,
     early_adopters,
@@ -42,12 +43,14 @@ WITH_SHADOWS = 100_000  # and from here on for copies of requests
 GATED = 200_000  # and for gates
 PLAIN_FROM = 300_000  # from here on to the next there is no gateway, and nothing that needs one
 TESTED = 400_000  # and from here on for A/B tests, beside all else
+VARIED = 500_000  # and from here on with variants
 MORE = (
     (ALL_STRATEGIES, STRATEGIES),
     (EARLY_ADOPTERS, TARGETED),
     (WITH_SHADOWS, SHADOWS),
     (GATED, WITH_GATES),
     (TESTED, TESTS),
+    (VARIED, VARIANTS),
 )
 # What each range of seeds is about, by its first.
 RANGES = {
@@ -58,6 +61,7 @@ RANGES = {
     GATED: "with gates",
     PLAIN_FROM: "without a gateway",
     TESTED: "with A/B tests",
+    VARIED: "with variants",
 }
 FOUND = (250, 346, 763, 4169, 4715, 5337, 8136, 100_427, 100_436)  # each has found something once
 
@@ -106,6 +110,7 @@ def seeds() -> list[int]:
     begins = (0, ALL_STRATEGIES, EARLY_ADOPTERS, WITH_SHADOWS)
     gated = range(GATED, GATED + number // 2)  # they take longer
     tested = range(TESTED, TESTED + number // 2)
+    varied = range(VARIED, VARIED + number // 2)
     plain = range(PLAIN_FROM, PLAIN_FROM + number // 2)
     return [
         *FOUND,
@@ -113,6 +118,7 @@ def seeds() -> list[int]:
         *gated,
         *plain,
         *tested,
+        *varied,
     ]
 
 

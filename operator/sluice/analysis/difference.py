@@ -21,13 +21,20 @@ average of f is the difference of the arms' means, and both corrections have mea
 
     sigma^2 = (n_c / N) s_c^2 / (n_c / N)^2 + (n_s / N) s_s^2 / (n_s / N)^2 = s_c^2 N / n_c + s_s^2 N / n_s.
 
-That is N times the square of the usual standard error. Asymptotic means: as with any t-test, a central limit has to
+That is N times the square of the usual standard error.
+
+Where w was another one in each of several parts of the test, each unit counts by the w and the means of its part. The
+average of f is then that of the parts' differences, and sigma^2 that of their variances, each weighed by its units. The
+arms' means over all parts would not do: whoever had more units late would seem to differ by what changes with time.
+
+Asymptotic means: as with any t-test, a central limit has to
 have set in; hence `minUnits`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # The formula for rho needs less than 0.5; a smaller alpha only takes longer.
@@ -74,16 +81,39 @@ def difference(
         alpha_upper: probability that the upper bound is ever below it.
         tightest: number of units, of both together, at which the bounds are tightest. Chosen before the first of them.
     """
-    if min(treatment.number, control.number) < 2:
+    return stratified([(treatment, control)], alpha_lower=alpha_lower, alpha_upper=alpha_upper, tightest=tightest)
+
+
+def stratified(
+    parts: Iterable[tuple[Sample, Sample]], *, alpha_lower: float, alpha_upper: float, tightest: float
+) -> Difference | None:
+    """Compare two means where units came in other proportions in each part of a test.
+
+    A part in which a version has fewer than two units says nothing; None when there is no other.
+
+    Args:
+        parts: treatment and control in each.
+        alpha_lower: see `difference`.
+        alpha_upper: see `difference`.
+        tightest: see `difference`.
+    """
+    told = [(one, other) for one, other in parts if min(one.number, other.number) >= 2]
+    units = sum(one.number + other.number for one, other in told)
+    if units == 0:
         return None
-    units = treatment.number + control.number
-    per_unit = sum(_spread(one, treatment, control) * units / one.number for one in (treatment, control))
-    estimate, deviation = treatment.mean - control.mean, math.sqrt(per_unit)
+    estimate = sum((one.number + other.number) / units * (one.mean - other.mean) for one, other in told)
+    deviation = math.sqrt(sum((one.number + other.number) / units * _per_unit(one, other) for one, other in told))
     return Difference(
         estimate,
         estimate - deviation * half_width(units, alpha_lower, tightest),
         estimate + deviation * half_width(units, alpha_upper, tightest),
     )
+
+
+def _per_unit(treatment: Sample, control: Sample) -> float:
+    """Return the variance of what one unit counts."""
+    units = treatment.number + control.number
+    return sum(_spread(one, treatment, control) * units / one.number for one in (treatment, control))
 
 
 def half_width(units: int, alpha: float, tightest: float) -> float:

@@ -8,8 +8,11 @@ from enum import StrEnum
 from pydantic import Field
 
 from sluice.api.base import DURATION_PATTERN, ApiModel, Duration, cel, matching, validations
+from sluice.api.model import ModelVersion
 
 LONGEST_WINDOW = "1080h"  # for longer the collector is not to be asked
+MOST_VARIANTS = 4  # beside the candidate: a route has room for no more pieces
+CANDIDATE = "candidate"  # what `model` names is called so, beside variants
 
 
 class Direction(StrEnum):
@@ -54,6 +57,27 @@ class Primary(ApiModel):
     )
 
 
+class Variant(ApiModel):
+    """A version that is tested beside the candidate."""
+
+    name: str = matching(
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "the name of a variant has lower-case letters, digits and '-' only: write for example large",
+        max_length=30,
+    )
+    model: ModelVersion
+    weight: int = Field(ge=1, le=98, description="Percent of the users who get it.")
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": validations(
+            cel(
+                f"!(self.name in ['{CANDIDATE}', 'stable'])",
+                "stable is what serves now, and candidate what spec.model names: name a variant otherwise",
+            )
+        )
+    }
+
+
 def _is_duration(field: str) -> str:
     return f"self.{field} != '' && self.{field}.matches(r'{DURATION_PATTERN}')"
 
@@ -77,6 +101,13 @@ class ABTest(ApiModel):
     """
 
     weight: int = Field(default=50, ge=1, le=99, description="Percent of the users who get the candidate.")
+    variants: tuple[Variant, ...] = Field(
+        default=(),
+        max_length=MOST_VARIANTS,
+        description="Further versions that are tested at the same time, each against stable. The best one that is "
+        "proven to be better wins; one that is worse or does harm is dropped, and its users go to stable.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
     primary: Primary
     min_units: int = Field(
         default=200, ge=20, le=10_000_000,
@@ -97,8 +128,18 @@ class ABTest(ApiModel):
         "test is over, and stable stays.",
     )
 
+    @property
+    def challengers(self) -> int:
+        """How many versions may be compared with stable."""
+        return 1 + len(self.variants)
+
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
+            cel(
+                "!has(self.variants) || self.weight + self.variants.map(v, v.weight).sum() < 100",
+                "weight and the weights of the variants leave nobody to stable, with which all are compared: set them "
+                "so that all together are below 100",
+            ),
             cel(
                 _shorter("minDuration", "maxDuration"),
                 "a test must be allowed to last longer than it has to: raise maxDuration above minDuration",

@@ -29,7 +29,7 @@ NAME_RULES = (
 COLUMNS = (
     ("Strategy", "string", ".status.strategy", 0),
     ("Stable", "string", ".status.stable.modelVersion", 0),
-    ("Candidate", "string", ".status.rollout.revision.modelVersion", 0),
+    ("Candidate", "string", ".status.challengers", 0),
     ("Weight", "integer", ".status.weight", 0),
     ("Step", "string", ".status.step", 0),
     ("Verdict", "string", ".status.verdict", 0),

@@ -179,4 +179,10 @@ SPEC_RULES = (
         "a recreate runs no version beside the one that serves, so nothing can be asked before its first request: "
         "remove gates, or use canary, blueGreen or shadow",
     ),
+    cel(
+        "!has(self.gates) || !has(self.strategy.abTest) || !has(self.strategy.abTest.variants)"
+        " || self.strategy.abTest.variants.size() == 0",
+        "gates judge one version before its first request, and here several begin together: remove gates, or "
+        "strategy.abTest.variants",
+    ),
 )

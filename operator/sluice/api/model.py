@@ -27,8 +27,21 @@ AliasName = Annotated[
 ]
 
 
-class ModelSource(ApiModel):
-    """Where the model comes from."""
+DIGEST_RULES = (
+    cel(
+        "has(self.digest) || self.uri.matches('^(models|runs):')",
+        "a store can change what it holds: set model.digest too, which `sluice-train digest FOLDER` prints "
+        "for a copy of the model",
+    ),
+    cel(
+        "!has(self.digest) || !self.uri.startsWith('models:') || !self.uri.contains('@')",
+        "an alias moves, and the digest would not move with it: remove model.digest, or name a version",
+    ),
+)
+
+
+class ModelVersion(ApiModel):
+    """Where a model comes from."""
 
     uri: str = Field(
         max_length=500,
@@ -71,21 +84,25 @@ class ModelSource(ApiModel):
         description="What the files of the model must be; needed where no registry says it. "
         "`sluice-train digest FOLDER` prints it.",
     )
+
+    model_config = ApiModel.model_config | {"json_schema_extra": validations(*DIGEST_RULES)}
+
+    @property
+    def reference(self) -> str:
+        """Return all that says which model is wanted, in one text."""
+        return reference(self.uri, self.digest)
+
+
+class ModelSource(ModelVersion):
+    """Where the model comes from, and whom its registry is to be told of."""
+
     promoted_alias: AliasName | None = Field(
         default=None, description="An alias of the same model that Sluice moves to each version it has promoted."
     )
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": validations(
-            cel(
-                "has(self.digest) || self.uri.matches('^(models|runs):')",
-                "a store can change what it holds: set model.digest too, which `sluice-train digest FOLDER` prints "
-                "for a copy of the model",
-            ),
-            cel(
-                "!has(self.digest) || !self.uri.startsWith('models:') || !self.uri.contains('@')",
-                "an alias moves, and the digest would not move with it: remove model.digest, or name a version",
-            ),
+            *DIGEST_RULES,
             cel(
                 "!has(self.promotedAlias) || self.uri.startsWith('models:/')",
                 "only a model of the registry has aliases: remove model.promotedAlias, or name the model as "
@@ -102,11 +119,6 @@ class ModelSource(ApiModel):
             ),
         )
     }
-
-    @property
-    def reference(self) -> str:
-        """Return all that says which model is wanted, in one text."""
-        return reference(self.uri, self.digest)
 
 
 def reference(uri: str, digest: str | None) -> str:

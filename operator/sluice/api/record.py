@@ -137,8 +137,20 @@ class Inputs(ApiModel):
     metrics: tuple[MetricStanding, ...] = ()
     targeted: Answered | None = Field(default=None, description="Requests that match `canary.match`.")
     test: TestSummary | None = Field(default=None, description="Of an A/B test.")
+    variants: tuple[VariantInputs, ...] = Field(default=(), description="Of an A/B test, beside the candidate.")
     unreachable_pods: int = Field(default=0, description="Ready pods whose metrics could not be read.")
     wish: str | None = Field(default=None, description="The action that a person asked for.")
+
+
+class VariantInputs(ApiModel):
+    """How a further version of an A/B test stood."""
+
+    name: str
+    ready: int
+    total: Counts = Counts()
+    harm: float | None = None
+    safe: float | None = None
+    test: TestSummary | None = None
 
 
 class Decision(ApiModel):
@@ -158,6 +170,26 @@ class Decision(ApiModel):
     inputs: Inputs
 
 
+class VariantPlan(ApiModel):
+    """A version of an A/B test with variants, as it was settled."""
+
+    name: str
+    revision: Revision
+    weight: int
+
+
+class VariantRecord(ApiModel):
+    """What became of a version of an A/B test with variants; of the candidate `evidence` is that of the rollout."""
+
+    name: str
+    revision: str
+    outcome: RolloutOutcome = RolloutOutcome.IN_PROGRESS
+    cause: str | None = None
+    message: str | None = None
+    statement: str | None = Field(default=None, description="How it compared with stable, and how sure that is.")
+    evidence: Evidence | None = None
+
+
 class RolloutRecordSpec(ApiModel):
     """Which rollout this is; never changes."""
 
@@ -167,6 +199,7 @@ class RolloutRecordSpec(ApiModel):
     unit: str | None = Field(default=None, description="What is assigned: users by an id, or requests.")
     stable: Revision | None = None
     candidate: Revision
+    variants: tuple[VariantPlan, ...] = Field(default=(), description="All that are tested, the candidate included.")
     started_at: Time
 
 
@@ -182,6 +215,7 @@ class RolloutRecordStatus(ApiModel):
     periods: tuple[Period, ...] = ()
     evidence: Evidence = Evidence()
     disagreement: Disagreement | None = Field(default=None, description="Of copied requests, at the last look.")
+    variants: tuple[VariantRecord, ...] = ()
 
     def to_kubernetes(self) -> dict[str, Any]:
         """Return the JSON form without empty lists and maps."""

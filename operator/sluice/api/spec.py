@@ -229,6 +229,12 @@ class ModelDeploymentSpec(ApiModel):
         return self.traffic is None or self.traffic.gateway is None
 
     @property
+    def alpha(self) -> Alpha:
+        """Return the bounds for one version: where several are compared with stable at once, they share them."""
+        said, number = self.analysis.alpha, self.strategy.ab_test.challengers if self.strategy.ab_test else 1
+        return Alpha(harm=said.harm / number, safe=said.safe / number)
+
+    @property
     def desired_replicas(self) -> int:
         """Pods that all traffic needs; with autoscaling `core.demand.in_numbers` has put in how many that are now."""
         return self.least_replicas if self.replicas is None else self.replicas

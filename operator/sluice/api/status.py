@@ -92,11 +92,20 @@ class UnitCounts(ApiModel):
     crossed: int = Field(default=0, description="That were also seen at another version.")
 
 
-class TestCounts(ApiModel):
-    """An A/B test, as the collector counts it: all since it began."""
+class ArmCounts(ApiModel):
+    """The units of both versions in an A/B test."""
 
     control: UnitCounts = UnitCounts()
     treatment: UnitCounts = UnitCounts()
+
+
+class TestCounts(ArmCounts):
+    """An A/B test, as the collector counts it: all since it began."""
+
+    parts: tuple[ArmCounts, ...] = Field(
+        default=(),
+        description="What had been counted each time that another version had left, so that stable had more.",
+    )
     incomplete: bool = Field(default=False, description="The collector had to forget some of it.")
 
 
@@ -159,6 +168,19 @@ class ServicePods(ApiModel):
     stable: int
 
 
+class Variant(ApiModel):
+    """A version of an A/B test with variants; its name is as in the spec."""
+
+    name: str
+    revision: Revision
+    weight: int = Field(description="Percent of the users whom it gets as long as the test goes on.")
+    lost_at: Time | None = Field(default=None, description="Since when it has no ready pod, in a test that has begun.")
+    dropped: str | None = Field(default=None, description="Why it is no more in the test.")
+    dropped_at: Time | None = None
+    message: str | None = None
+    evidence: Summary = Summary()
+
+
 class Rollout(ApiModel):
     """The rollout in progress."""
 
@@ -182,6 +204,11 @@ class Rollout(ApiModel):
     gates: tuple[GateResult, ...] = Field(default=(), description="The gates that were answered.")
     gate_round: int = Field(default=0, description="How often all gates were asked anew.")
     evidence: Summary = Summary()
+    variants: tuple[Variant, ...] = Field(
+        default=(),
+        description="All versions that are compared with stable, in the order in which users are assigned. The first "
+        "that was not dropped is `revision`, which all else here is about.",
+    )
     service_pods: ServicePods | None = Field(
         default=None, description="Without a gateway: the split as it is; `weight` is what was asked for."
     )
@@ -251,6 +278,7 @@ class ModelDeploymentStatus(ApiModel):
     uri: str | None = None
     model: str | None = Field(default=None, description="The model version that is stable, as NAME/VERSION.")
     candidate: str | None = Field(default=None, description="The model version that is rolled out, as NAME/VERSION.")
+    challengers: str | None = Field(default=None, description="The versions that are rolled out, or tested, in short.")
     weight: int | None = None
     step: str | None = None
     verdict: Verdict | None = None

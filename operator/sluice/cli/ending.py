@@ -9,6 +9,7 @@ from typing import Any
 from sluice.cli import words
 from sluice.cli.errors import Exit
 from sluice.cli.states import condition
+from sluice.cli.variants import further
 from sluice.cli.view import rejected_entries
 
 Object = Mapping[str, Any]
@@ -34,11 +35,16 @@ def ending(raw: Object, followed: str | None, version: str | None) -> Ending | N
     if status.get("observedGeneration", 0) < raw["metadata"].get("generation", 1):
         return None  # what it says is of an earlier spec
     rollout = status.get("rollout")
-    if rollout and (version is None or rollout["revision"]["modelVersion"] == version):
+    if rollout and (version is None or version in versions_of(rollout)):
         return _held(raw, rollout)
     if version is not None:
         return _of_version(status, version, followed)
     return _of_any(status, followed)
+
+
+def versions_of(rollout: Object) -> set[str]:
+    """Return the model versions that a rollout is about: of an A/B test there may be several."""
+    return {str(one["revision"]["modelVersion"]) for one in (rollout, *further(rollout))}
 
 
 def followed_now(raw: Object) -> str | None:

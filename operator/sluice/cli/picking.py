@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice.cli import names, words
 from sluice.cli.errors import CliError, Exit
+from sluice.cli.variants import further, name_in_test
 from sluice.cli.view import rejected_entries
 
 Object = Mapping[str, Any]
@@ -28,6 +29,11 @@ def candidate(raw: Object, action: str, wanted: str | None) -> str:
             f"nothing to {action}: {words.version(revision)} is the first version and goes live when it is ready",
             f"{status.get('message', '')}\n{_look(raw)}", Exit.FAILED,
         )  # fmt: skip
+    for one in further(rollout):
+        if wanted in (*named(one["revision"]), one["name"]):
+            return str(one["revision"]["name"])
+    if wanted and wanted == name_in_test(rollout):
+        return str(revision["name"])
     return _same(raw, revision, wanted)
 
 

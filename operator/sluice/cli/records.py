@@ -36,6 +36,7 @@ class RolloutView:
     decisions: int
     dropped: int
     pairs: PairsView | None = None
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,21 @@ def rollout(record: Object) -> RolloutView:
         decisions=len(status.get("decisions", ())),
         dropped=status.get("dropped", 0),
         pairs=pairs(copied, status.get("disagreement") or {}) if copied else None,
+        variants=_variants(spec, status),
     )
+
+
+def _variants(spec: Object, status: Object) -> tuple[str, ...]:
+    """Say of each version of an A/B test with variants what became of it."""
+    versions = {one["revision"]["name"]: words.version(one["revision"]) for one in spec.get("variants") or ()}
+    found = []
+    for one in status.get("variants") or ():
+        cause = f" ({one['cause']})" if one.get("cause") else ""
+        said = one.get("statement") or one.get("message") or ""
+        outcome = one.get("outcome", "InProgress")
+        version = versions.get(one["revision"], one["revision"])
+        found.append(f"{one['name']} {version}: {outcome}{cause}" + (f"; {said}" if said else ""))
+    return tuple(found)
 
 
 def decisions(record: Object) -> tuple[DecisionView, ...]:

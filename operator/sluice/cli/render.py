@@ -18,6 +18,7 @@ from sluice.cli.advice import Advice
 from sluice.cli.pairs import PairsView, details
 from sluice.cli.states import Tone
 from sluice.cli.steps import COMING, CURRENT, DONE
+from sluice.cli.variants import VariantView
 from sluice.cli.view import ArmView, EvidenceView, PodView, RevisionView, TestView, UnitsView, View
 
 STYLES = {Tone.GOOD: "green", Tone.BUSY: "cyan", Tone.WAITS: "yellow", Tone.BAD: "bold red"}
@@ -128,9 +129,23 @@ def _evidence(seen: EvidenceView) -> RenderableType:
     for title, share, colour in shares:
         if share is not None:
             parts.append(_bar(title, share, colour))
+    parts += [_variant(one) for one in seen.variants]
     if seen.metrics:
         parts.append(Text(f"tolerated: {'; '.join(seen.metrics)}", style="dim"))
     return Group(*parts)
+
+
+def _variant(one: VariantView) -> Text:
+    line = Text.assemble((f"{one.name} {one.version}", "bold"), "  ")
+    if one.dropped:
+        return line.append(f"dropped: {one.dropped}", "red")
+    line.append(one.statement)
+    shares = (
+        f"{title} {words.whole(share)}"
+        for title, share in (("harm", one.harm), ("safe", one.safe))
+        if share is not None
+    )
+    return line.append(f"  {', '.join(shares)} of a proof", "dim")
 
 
 def _counts(seen: EvidenceView) -> RenderableType:

@@ -111,7 +111,8 @@ def title(step: Object) -> str:
         return f"pause {(step['pause'] or {}).get('duration') or 'until promoted'}"
     first = next(iter(step), "?")
     if first == "test":
-        return f"test {(step['test'] or {}).get('weight', 50)}"
+        wants = step["test"] or {}
+        return f"test {wants.get('weight', 50)}" + "".join(f" {one['weight']}" for one in wants.get("variants") or ())
     return f"mirror {(step['mirror'] or {}).get('percent', 100)}" if first == "mirror" else first
 
 

@@ -11,6 +11,7 @@ from sluice.cli import names, words
 from sluice.cli.pairs import PairsView, pairs
 from sluice.cli.states import Tone, condition, state_of
 from sluice.cli.steps import StepView, step_views, steps_of
+from sluice.cli.variants import VariantView, further, name_in_test, variant_views
 from sluice.core.observation import Severity
 from sluice.kube.pods import read_pod
 
@@ -103,6 +104,7 @@ class EvidenceView:
     shadow: str = ""
     test: TestView | None = None
     units: str = "requests"
+    variants: tuple[VariantView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,9 +200,11 @@ def _revisions(
 ) -> tuple[tuple[RevisionView, ...], int]:
     rollout, stable = status.get("rollout"), status.get("stable")
     weight = _weight(rollout) if rollout else 0
+    beside = further(rollout) if rollout else ()
+    shares = {one["revision"]["name"]: one["weight"] if weight else 0 for one in beside}
     found = []
     if stable:
-        found.append(_revision("stable", stable, pods, weight=100 - weight))
+        found.append(_revision("stable", stable, pods, weight=100 - weight - sum(shares.values())))
     if rollout:
         same = (
             ", the same model with other settings"
@@ -208,7 +212,13 @@ def _revisions(
             else ""
         )
         note = f"since {words.since(rollout.get('startedAt'), now)}{same}{_as_pods(rollout)}"
-        found.append(_revision("candidate", rollout["revision"], pods, weight=weight if stable else None, note=note))
+        called = f"{named_so}, " if (named_so := name_in_test(rollout)) else ""
+        found.append(
+            _revision("candidate", rollout["revision"], pods, weight=weight if stable else None, note=called + note)
+        )
+        for one in beside:
+            share = shares[one["revision"]["name"]]
+            found.append(_revision("candidate", one["revision"], pods, weight=share, note=one["name"]))
     retired = [_retired(entry, pods, now) for entry in reversed(status.get("retired", ()))]
     rejected = [_rejected(entry, pods, now) for entry in reversed(rejected_entries(status))]
     kept = {one.revision for one in rejected}
@@ -300,6 +310,7 @@ def _evidence(spec: Object, status: Object) -> EvidenceView | None:
         shadow=(seen.get("disagreement") or {}).get("statement", ""),
         test=test,
         units=test.counts if test else "users" if sticky else "requests",
+        variants=variant_views(rollout),
     )
 
 

@@ -41,7 +41,7 @@ from sluice.resources.service import service
 from sluice.resources.workload import controller_revision, deployment, frozen_template, pod_template
 from sluice.sources.collector import comparison
 from sluice.traffic import gateway_api, policy
-from sluice.traffic.provider import Mirror, Trial, Wanted
+from sluice.traffic.provider import Challenger, Mirror, Trial, Wanted
 from sluice.traffic.providers import provider_of
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,8 @@ class Applier:
             kept=plan.kept, outage=plan.outage, mirror=_mirror(target, plan), trial=trial,
         )  # fmt: skip
         found, may = live.get((way.kind, target.name)), wanted
-        if trial and traffic and traffic.sticky and trial.treatment not in gateway_api.read(found or {}).weights:
+        has_users = trial and trial.weights.keys() & gateway_api.read(found or {}).weights.keys()
+        if trial and traffic and traffic.sticky and not has_users:
             held = live.get((POLICIES.kind, target.name))
             if traffic.gateway and not memory.sticks(held, traffic.gateway.name, now):
                 may = replace(wanted, split={trial.control: 100})  # the first users have to stick as well
@@ -342,8 +343,12 @@ def _trial(target: Target, plan: Plan) -> Trial | None:
     if wanted is None or stable is None or plan.status.record is None or wanted.revision == stable.name:
         return None
     name = comparison(target.namespace, plan.status.record)
-    ready = wanted.revision in plan.kept or wanted.revision in (plan.split or ())  # both only with ready pods
-    return Trial(name, stable.name, wanted.revision, wanted.weight, ready, wanted.window)
+    ready = plan.kept | (plan.split or {}).keys()  # both only with ready pods
+    challengers = [
+        Challenger(revision, weight, revision in ready)
+        for revision, weight in wanted.challengers or [(wanted.revision, wanted.weight)]
+    ]
+    return Trial(name, stable.name, challengers, wanted.window)
 
 
 def event_object(target: Target, event: Event, at: datetime) -> Manifest:

@@ -84,7 +84,7 @@ class Handlers:
     async def changed(
         self, namespace: str | None, name: str | None, spec: Any, type: str | None, *, meta: Any = None, **about: Any
     ) -> None:
-        """Follow the model's URI, and look at what others changed.
+        """Follow the model's URI, and those of the variants of a test, and look at what others changed.
 
         The event of a deletion wakes too: kopf has told the daemon to stop, or the look sees it.
         """
@@ -94,7 +94,10 @@ class Handlers:
         if type == "DELETED":
             self.watch.unsubscribe(key)  # events that came after the daemon's end have subscribed again
         elif uri := model.get("uri"):
-            self.watch.subscribe(key, reference(uri, model.get("digest")), lambda: self.wakeups.wake(key))
+            of_variants = [reference(one["uri"], one.get("digest")) for one in _variants(spec)]
+            self.watch.subscribe(
+                key, reference(uri, model.get("digest")), lambda: self.wakeups.wake(key), further=of_variants
+            )
         if not self.echoes.is_echo(meta):
             self.wakeups.wake(key)
         if event := about.get("event"):
@@ -139,6 +142,12 @@ class Handlers:
         else:
             self.wanted[uid] = seen
         await self.child_changed(labels=labels, **about)
+
+
+def _variants(spec: Any) -> list[Any]:
+    """Return the models that are tested beside the candidate; an object stored before a rule existed may lack any."""
+    test = (spec.get("strategy") or {}).get("abTest") or {}
+    return [one["model"] for one in test.get("variants") or () if (one.get("model") or {}).get("uri")]
 
 
 def _strip(body: Any) -> None:

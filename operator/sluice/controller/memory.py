@@ -230,6 +230,8 @@ def _facts(status: ModelDeploymentStatus) -> dict[str, Any]:
     """Return the status without what changes with every request counted."""
     plain = status
     if status.rollout:
-        plain = status.model_copy(update={"rollout": status.rollout.model_copy(update={"evidence": Summary()})})
+        beside = tuple(one.model_copy(update={"evidence": Summary()}) for one in status.rollout.variants)
+        rollout = status.rollout.model_copy(update={"evidence": Summary(), "variants": beside})
+        plain = status.model_copy(update={"rollout": rollout})
     conditions = tuple(c.model_copy(update={"message": ""}) for c in status.conditions)
     return plain.model_copy(update={"message": None, "conditions": conditions}).to_kubernetes()

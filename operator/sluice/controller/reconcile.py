@@ -18,6 +18,7 @@ from sluice.controller.apply import Applier
 from sluice.controller.memory import Heard, Memory
 from sluice.controller.records import Records
 from sluice.controller.target import Target
+from sluice.core import variants
 from sluice.core.decide import compares, decide, under_test
 from sluice.core.observation import Observation, Pod, ResolvedModel, Scrape, Silent, TestResults, Unresolved
 from sluice.core.timing import READY_SECONDS
@@ -134,6 +135,7 @@ class Reconciler:
             scrape=await self.scrape(_to_scrape(status, world)),
             pairs=pairs,
             test=results,
+            variants=await self._variants(spec),
             wish=read_wish(meta),
             paused_by=writer(meta, "spec", "paused"),
             name=name,
@@ -142,6 +144,11 @@ class Reconciler:
             gates=(*world.gates, *self.applier.gates.states((meta["namespace"], name))),
         )
         return seen
+
+    async def _variants(self, spec: ModelDeploymentSpec) -> dict[str, ResolvedModel | Unresolved]:
+        """Return the models that the variants of an A/B test name."""
+        test = spec.strategy.ab_test
+        return {one.name: await self.registry.get(one.model.reference) for one in (test.variants if test else ())}
 
     async def _results(self, name: str, test: ABTest, memory: Memory) -> TestResults | Silent:
         """Ask the collector for the results of a test; of a long one not at every look."""
@@ -179,9 +186,9 @@ def _further_routes(name: str, status: ModelDeploymentStatus) -> tuple[str, ...]
 
 
 def _to_scrape(status: ModelDeploymentStatus, world: World) -> list[Pod]:
-    """Only while two revisions are compared, and only pods that can answer."""
+    """Only while revisions are compared, and only pods that can answer."""
     if status.stable is None or status.rollout is None:
         return []
-    names = (status.stable.name, status.rollout.revision.name)
+    names = (status.stable.name, *(one.name for one in variants.revisions(status.rollout)))
     pods = [pod for name in names if name in world.revisions for pod in world.revisions[name].pods]
     return [pod for pod in pods if pod.ready and not pod.terminating]

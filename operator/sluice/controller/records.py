@@ -9,6 +9,7 @@ from sluice.api.base import API_VERSION
 from sluice.api.record import RECORD_KIND, Decision, RolloutOutcome, RolloutRecord
 from sluice.api.status import ModelDeploymentStatus
 from sluice.controller.memory import Kept, Memory
+from sluice.core import variants
 from sluice.core.plan import Entry, Event, EventType
 from sluice.kube.api import RECORDS, KubeApi, Manifest
 from sluice.resources.naming import LABEL_MODEL_DEPLOYMENT
@@ -91,8 +92,12 @@ def record_object(namespace: str, name: str, entry: Entry, version: str | None) 
 
 
 def _same_pods(kept: Kept, entry: Entry) -> bool:
-    before = kept.record.status.evidence.cursors.keys() if kept.record else set()
-    return before == entry.record.status.evidence.cursors.keys()
+    return _pods(kept.record) == _pods(entry.record)
+
+
+def _pods(record: RolloutRecord | None) -> set[tuple[str, str]]:
+    """Return the pods whose counters a record knows, for each challenger."""
+    return {(name, pod) for name, evidence in variants.stored(record).items() for pod in evidence.cursors}
 
 
 def _recent(status: ModelDeploymentStatus, now: datetime) -> bool:

@@ -27,11 +27,13 @@ def test_over(situation: Situation) -> Outcome | None:
     over = situation.step_age - stage.test.max_duration
     if over <= seconds(0):
         return None
-    compared, silent = judgement.test, hindrance(situation.spec, situation.seen, situation.evidence.test)
-    if compared and compared.better and not silent:
+    silent = hindrance(situation.spec, situation.seen, situation.evidence.test)
+    better = any(one.judgement and one.judgement.test and one.judgement.test.better for one in situation.challengers)
+    if better and not silent:
         silent = words.unreachable(situation)  # only what guards the test is missing
     if silent and over <= seconds(situation.spec.progress_deadline_seconds):
         return None  # it may be back in a moment
     if silent or judgement.mismatch:
         return inconclusive(situation, rollout)
-    return None if judgement.passed else no_winner(situation, rollout)
+    won = any(one.judgement and one.judgement.passed for one in situation.challengers)
+    return None if won else no_winner(situation, rollout)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sluice.api.status import ModelDeploymentStatus, Rollout
-from sluice.core import words
+from sluice.core import variants, words
 from sluice.core.ending import WINNER
 from sluice.core.gates import anew, at_gates
-from sluice.core.moves import advance, give_up, once_more, pardoned, reject, with_rejected
+from sluice.core.moves import advance, crowned, give_up, once_more, pardoned, reject, with_rejected
 from sluice.core.situation import Situation
 
 # New facts, what to say, and whether the wish was granted.
@@ -24,15 +24,20 @@ def answer(situation: Situation, action: str, revision: str) -> Answer:
     if action in ("promote", "promote-full") and (promoted := _winner_promoted(situation, revision)):
         return promoted
     status, rollout = situation.status, situation.rollout
-    if rollout is None or status.stable is None or rollout.revision.name != revision:
-        current = f"the candidate is {rollout.revision.name}" if rollout and status.stable else "no rollout is going on"
+    known = [one.name for one in variants.revisions(rollout)] if rollout and status.stable else []
+    if rollout is None or revision not in known:
+        current = f"the candidate is {' or '.join(known)}" if known else "no rollout is going on"
         return status, f"{action} of revision {revision} refused: {current}", False
+    if situation.rivals and action in ("promote", "promote-full"):
+        chosen = crowned(situation, revision)
+        facts, said, good = _ON_CANDIDATE[action](chosen, rollout_of(chosen))
+        return facts if good else status, said, good
     return _ON_CANDIDATE[action](situation, rollout)
 
 
 def _abort(situation: Situation, rollout: Rollout) -> Answer:
     facts = reject(situation.status, "Aborted", "aborted by a person", situation.now)
-    return facts, f"{words.version(rollout.revision)} aborted", True
+    return facts, f"{' and '.join(map(words.version, variants.revisions(rollout)))} aborted", True
 
 
 def _begin_step_again(situation: Situation, rollout: Rollout) -> Answer:
@@ -107,6 +112,13 @@ def _rollback(situation: Situation, revision: str) -> Answer:
     facts = with_rejected(facts, status.stable, reason, why, now)
     facts = facts.model_copy(update={"returning_to": kept[revision], "rejected": pardoned(facts, revision)})
     return facts, f"going back to {words.version(kept[revision])}", True
+
+
+def rollout_of(situation: Situation) -> Rollout:
+    """Return the rollout in progress."""
+    if situation.rollout is None:
+        raise ValueError("no rollout is going on")
+    return situation.rollout
 
 
 def _with(situation: Situation, rollout: Rollout) -> ModelDeploymentStatus:

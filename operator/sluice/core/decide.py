@@ -9,7 +9,7 @@ from sluice.api.ab_test import ABTest
 from sluice.api.record import Evidence, RolloutRecord
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus
-from sluice.core import demand, gates, layout, sharing, targeted
+from sluice.core import demand, gates, layout, sharing, targeted, variants
 from sluice.core.announce import announcements
 from sluice.core.describe import awaits_proxies, describe
 from sluice.core.future import without_future
@@ -43,10 +43,11 @@ def decide(
     strategy = STRATEGIES[spec.strategy.kind]
     status = without_future(status, spec, now)
     spec = demand.in_numbers(spec, status, seen)
-    evidence = record.status.evidence if record and status.rollout else Evidence()
+    further = variants.stored(record) if status.rollout else {}
+    evidence = further.get(status.rollout.revision.name, Evidence()) if status.rollout else Evidence()
     if record is None and status.decisions:  # somebody deleted it: what the counters held before belongs to nothing
         evidence = Evidence(since=now)
-    situation = look(spec, status, evidence, seen, now=now, strategy=strategy)
+    situation = look(spec, status, evidence, seen, now=now, strategy=strategy, further=further)
     rule, outcome = choose(situation)
     forgotten = layout.forget(spec, outcome.facts, seen, now)
     facts = layout.without(outcome.facts, forgotten)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Demand, ModelDeploymentStatus
+from sluice.core import variants
 from sluice.core.observation import Observation
 from sluice.core.timing import ROUNDING
 
@@ -79,7 +80,8 @@ def floors(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus, scale: Mappi
     auto = spec.autoscaling
     if auto is None:
         return {}
-    live = [revision.name for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision]
+    beside = variants.revisions(facts.rollout) if facts.rollout else ()
+    live = [revision.name for revision in (facts.stable, *beside) if revision]
     fewest = {name: min(scale[name], auto.max_replicas) for name in live if scale.get(name)}
     if facts.stable and facts.stable.name in fewest:
         least = max(auto.min_replicas, facts.demand.pods if facts.demand else 0)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Verdict
-from sluice.core import identified, sharing, targeted, words
+from sluice.api.status import Condition, ConditionStatus, ModelDeploymentStatus, Rollout, Verdict
+from sluice.core import identified, sharing, targeted, variants, words
 from sluice.core.ending import TESTED, WINNER
 from sluice.core.observation import Unresolved
 from sluice.core.situation import Outcome, Situation
@@ -46,6 +46,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
     wanted = spec.desired_replicas if facts.stable else 0
     if rollout:
         wanted += after.candidate.replicas
+        beside = [after.seen.revision(one.revision.name) for one in variants.others(rollout)]
+        pods, wanted = pods + sum(one.ready for one in beside), wanted + sum(one.replicas for one in beside)
     says = conditions(before, after, outcome, problem)
     return facts.model_copy(
         update={
@@ -54,7 +56,8 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
             "uri": spec.model.uri,
             "model": words.version(facts.stable) if facts.stable else None,
             "candidate": words.version(rollout.revision) if rollout else None,
-            "weight": rollout.percent if rollout and facts.stable else None,
+            "challengers": ", ".join(one.model_version for one in variants.revisions(rollout)) if rollout else None,
+            "weight": _percent(rollout) if rollout and facts.stable else None,
             "step": after.strategy.title(spec, rollout) if rollout and facts.stable else None,
             "verdict": outcome.verdict,
             "ready": f"{pods}/{wanted}",
@@ -64,6 +67,11 @@ def describe(before: ModelDeploymentStatus, after: Situation, outcome: Outcome, 
             "conditions": timed(before.conditions, says, seen.generation, after.now),
         }
     )
+
+
+def _percent(rollout: Rollout) -> int:
+    """Return the percent of the traffic that stable does not have."""
+    return sum(variants.shares(rollout).values()) if rollout.variants else rollout.percent
 
 
 def problem_of(situation: Situation) -> Says | None:

@@ -12,7 +12,7 @@ from sluice.api.record import Cursor, Evidence
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import Counts, Rollout
 from sluice.api.strategy import Mirror, Verify
-from sluice.core import identified, proportion, sharing
+from sluice.core import identified, proportion, sharing, variants
 from sluice.core.durations import between, counted, prepared
 from sluice.core.experiments import Comparison, compare, counts_users, windows
 from sluice.core.metrics import Increment, Standing, in_window, latency_margins, observe, standings
@@ -107,7 +107,7 @@ def fold(
     kept = {uid: cursor for uid, cursor in old_cursors.items() if uid in _uids(seen, stable, rollout.revision.name)}
     known = identified.counted(before.identified, both, old_cursors, fresh) if users else None
     evidence = after.model_copy(update={"cursors": kept | moved, "identified": known})
-    lowest, highest = sharing.span(before) if spec.by_pods else _shares(rollout, before, seen)
+    lowest, highest = sharing.span(before) if spec.by_pods else _shares(rollout, before, seen, stable)
     evidence = sharing.counted(evidence, now)
     if highest == 0 or stable_arm.requests + canary_arm.requests == 0:
         return evidence
@@ -124,15 +124,15 @@ def fold(
 
 def took(rollout: Rollout, evidence: Evidence, seen: Observation, now: datetime) -> Rollout:
     """Note when the gateway has taken the weight, and when somebody else has put another one in its place."""
-    route, name = seen.route, rollout.revision.name
+    route, name, beside = seen.route, rollout.revision.name, variants.others(rollout)
     share = route.weights.get(name, 0) if route else 0
-    if share == rollout.weight:
+    if all((route.weights.get(one, 0) if route else 0) == wanted for one, wanted in variants.shares(rollout).items()):
         if route and route.accepted and rollout.weight_live_at is None:
             return rollout.model_copy(update={"weight_live_at": now})
         return rollout
     if rollout.weight_live_at is None:
         return rollout
-    before = tuple(sorted(unsettled(rollout, evidence) | {share}))
+    before = tuple(sorted(unsettled(rollout, evidence) | {share} | ({0} if beside else set())))
     return rollout.model_copy(update={"weight_live_at": None, "weights_before": before})
 
 
@@ -143,14 +143,29 @@ def unsettled(rollout: Rollout, evidence: Evidence) -> set[int]:
     return set() if settled else set(rollout.weights_before)
 
 
-def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) -> Judgement:
-    """Say how the evidence stands for a stage: harm by the metric's own margin, safety by the stage's."""
+def judge(
+    spec: ModelDeploymentSpec,
+    evidence: Evidence,
+    stage: Stage | None,
+    *,
+    share: float | None = None,
+    mismatch: bool | None = None,
+) -> Judgement:
+    """Say how the evidence stands for a stage: harm by the metric's own margin, safety by the stage's.
+
+    Args:
+        spec: of the ModelDeployment.
+        evidence: of one candidate.
+        stage: where it stands.
+        share: see `experiments.compare`.
+        mismatch: see `experiments.compare`.
+    """
     if stage and stage.verify:
         return _verified(spec, evidence, stage.verify)
     if stage and stage.mirror:
         return _mirrored(spec, evidence.pairs or Pairs(), stage.mirror)
     wish, test = stage.analysis if stage else None, stage.test if stage else None
-    tested = compare(spec, test, evidence.test) if test else None
+    tested = compare(spec, test, evidence.test, share=share, mismatch=mismatch) if test else None
     return replace(
         _judged(spec, standings(spec, evidence, wish)),
         test=tested,
@@ -161,7 +176,7 @@ def judge(spec: ModelDeploymentSpec, evidence: Evidence, stage: Stage | None) ->
 
 
 def _judged(spec: ModelDeploymentSpec, found: Sequence[Standing]) -> Judgement:
-    enough_harm, enough_safe = threshold(spec.analysis.alpha.harm), threshold(spec.analysis.alpha.safe)
+    enough_harm, enough_safe = threshold(spec.alpha.harm), threshold(spec.alpha.safe)
     shares = tuple(replace(one, harm=one.harm / enough_harm, safe=max(0.0, one.safe / enough_safe)) for one in found)
     return Judgement(
         harm=max(0.0, combined([one.harm for one in found]) / enough_harm),
@@ -261,10 +276,12 @@ def _uids(seen: Observation, *revisions: str) -> set[str]:
     return {pod.uid for name in revisions for pod in seen.revision(name).pods}
 
 
-def _shares(rollout: Rollout, evidence: Evidence, seen: Observation) -> tuple[float, float]:
+def _shares(rollout: Rollout, evidence: Evidence, seen: Observation, stable: str) -> tuple[float, float]:
     """Return the smallest and the largest share, in [0, 1], by which requests since the last look may be split."""
     on_route = seen.route.weights.get(rollout.revision.name, 0) if seen.route else 0
     shares = {rollout.weight, on_route} | unsettled(rollout, evidence)
+    if rollout.variants:
+        return variants.split_range(rollout, seen.route.weights.get(stable) if seen.route else None, shares)
     return min(shares) / 100, max(shares) / 100
 
 

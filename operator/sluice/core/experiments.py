@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sluice.analysis import MISMATCH, Arm, Block, SampleRatio
-from sluice.analysis.difference import Difference, Sample, difference
+from sluice.analysis.difference import Difference, Sample, stratified
 from sluice.api.ab_test import ABTest, Direction
 from sluice.api.record import Evidence
 from sluice.api.spec import Alpha, ModelDeploymentSpec
-from sluice.api.status import TestCounts, TestSummary, UnitCounts
+from sluice.api.status import ArmCounts, TestCounts, TestSummary, UnitCounts
 from sluice.core.observation import Observation, Silent, TestResults, Units
 
 # The bounds are tightest where each version has so many times `minUnits`.
@@ -56,34 +57,67 @@ class Comparison:
         return self.conclusive and self.difference is not None and self.difference.upper < 0
 
 
-def with_results(evidence: Evidence, seen: Observation, control: str, treatment: str) -> Evidence:
+def with_results(evidence: Evidence, seen: Observation, control: str, treatment: str, *, closed: int = 0) -> Evidence:
     """Return the evidence with what the collector knows now: all since the test began.
 
     Units never get fewer, unless it has lost its memory. Those who come afterwards would be another sample, and a
     second chance for luck; so what was incomplete once stays so.
+
+    Args:
+        evidence: as it was.
+        seen: what the collector says.
+        control: the revision of stable.
+        treatment: the revision that is compared with it.
+        closed: how many parts of the test are over, in each of which stable had another share.
     """
     found, before = seen.test, evidence.test or TestCounts()
     if not isinstance(found, TestResults):
         return evidence
     arms = (_counts(found.versions.get(revision, Units())) for revision in (control, treatment))
     counts = TestCounts(control=next(arms), treatment=next(arms))
+    here = ArmCounts(control=counts.control, treatment=counts.treatment)
+    parts = (*before.parts, *[here] * (closed - len(before.parts)))
     fewer = counts.control.units < before.control.units or counts.treatment.units < before.treatment.units
     incomplete = found.incomplete or before.incomplete or fewer
-    return evidence.model_copy(update={"test": counts.model_copy(update={"incomplete": incomplete})})
+    return evidence.model_copy(update={"test": counts.model_copy(update={"incomplete": incomplete, "parts": parts})})
 
 
-def compare(spec: ModelDeploymentSpec, test: ABTest, counts: TestCounts | None) -> Comparison:
-    """Say how a test stands: everything is settled before the first unit comes, and the counts are all the state."""
-    known, alpha = counts or TestCounts(), spec.analysis.alpha
+def all_complete(found: Mapping[str, Evidence]) -> dict[str, Evidence]:
+    """Return the evidence of all challengers of a test: what was incomplete for one of them is so for all."""
+    lost = any(one.test.incomplete for one in found.values() if one.test)
+    return {
+        name: one.model_copy(update={"test": one.test.model_copy(update={"incomplete": lost})}) if one.test else one
+        for name, one in found.items()
+    }
+
+
+def compare(
+    spec: ModelDeploymentSpec,
+    test: ABTest,
+    counts: TestCounts | None,
+    *,
+    share: float | None = None,
+    mismatch: bool | None = None,
+) -> Comparison:
+    """Say how a test stands: everything is settled before the first unit comes, and the counts are all the state.
+
+    Args:
+        spec: of the ModelDeployment.
+        test: what is compared.
+        counts: of both versions.
+        share: of the candidate among the units of both, where others have some too.
+        mismatch: whether units come as they should, where others have some too.
+    """
+    known, alpha, share = counts or TestCounts(), spec.alpha, share or test.weight / 100
     sign = 1.0 if test.primary.direction is Direction.INCREASE else -1.0
-    found = difference(
-        _sample(known.treatment, sign),
-        _sample(known.control, sign),
+    found = stratified(
+        [(_sample(part.treatment, sign), _sample(part.control, sign)) for part in _parts(known)],
         alpha_lower=alpha.safe,
         alpha_upper=alpha.harm,
-        tightest=TIGHTEST * test.min_units * 100 / min(test.weight, 100 - test.weight),
+        tightest=TIGHTEST * test.min_units / min(share, 1 - share),
     )
-    return Comparison(test, alpha, of_units(spec), known, found, mismatch=_mismatch(test, known))
+    unlike = _mismatch(test, known) if mismatch is None else mismatch
+    return Comparison(test, alpha, of_units(spec), known, found, mismatch=unlike)
 
 
 def hindrance(spec: ModelDeploymentSpec, seen: Observation, counts: TestCounts | None) -> str | None:
@@ -193,6 +227,24 @@ def _number(value: float) -> str:
 def _counts(seen: Units) -> UnitCounts:
     return UnitCounts(
         units=seen.units, matured=seen.matured, total=seen.total, squares=seen.squares, crossed=seen.crossed
+    )
+
+
+def _parts(counts: TestCounts) -> Iterator[ArmCounts]:
+    """Yield what was counted in each part of a test."""
+    before = ArmCounts()
+    for until in (*counts.parts, counts):
+        yield ArmCounts(
+            control=_less(until.control, before.control), treatment=_less(until.treatment, before.treatment)
+        )
+        before = until
+
+
+def _less(one: UnitCounts, other: UnitCounts) -> UnitCounts:
+    return UnitCounts(
+        matured=max(0, one.matured - other.matured),
+        total=one.total - other.total,
+        squares=max(0.0, one.squares - other.squares),
     )
 
 

@@ -11,6 +11,7 @@ from sluice.api.base import format_duration
 from sluice.api.record import Evidence
 from sluice.api.status import Rollout
 from sluice.api.strategy import Mirror, Verify
+from sluice.core import variants
 from sluice.core.evidence import DISAGREEMENT, Judgement
 from sluice.core.experiments import Comparison, of_units, statement
 from sluice.core.gates import at_gates, undecided
@@ -175,7 +176,7 @@ def _waiting_for_winner(situation: Situation, judgement: Judgement, compared: Co
         )
     if compared.mismatch:
         return (
-            f"{units} do not come to the versions as the weight of {test.weight} % says (sample-ratio mismatch), so "
+            f"{units} do not come to the versions as {_weights(situation, test.weight)} (sample-ratio mismatch), so "
             f"nothing is concluded from them; candidate and stable have {came}{_left(situation)}"
         )
     if not compared.enough:
@@ -189,6 +190,11 @@ def _waiting_for_winner(situation: Situation, judgement: Judgement, compared: Co
     return f"{statement(compared)}; {guards}{_left(situation)}"
 
 
+def _weights(situation: Situation, weight: int) -> str:
+    several = situation.rollout is not None and bool(situation.rollout.variants)
+    return "their weights say" if several else f"the weight of {weight} % says"
+
+
 def _left(situation: Situation) -> str:
     """Say how long a test goes on."""
     test, age = situation.stage.test if situation.stage else None, situation.step_age
@@ -200,6 +206,13 @@ def _left(situation: Situation) -> str:
 
 def no_winner(situation: Situation) -> str:
     """Say why a test has no winner."""
+    if not situation.rivals:
+        return _did_not_win(situation)
+    each = ((variants.label(one.rollout), _did_not_win(one)) for one in situation.challengers if one.rollout)
+    return "; ".join(f"{name}: {why}" for name, why in each)
+
+
+def _did_not_win(situation: Situation) -> str:
     judgement, stage = situation.judgement, situation.stage
     if judgement is None or judgement.test is None or stage is None or stage.test is None:
         return "no test"
@@ -268,7 +281,8 @@ def proven(situation: Situation) -> str:
     if stage and stage.mirror:
         return agreement(situation.spec, situation.evidence.pairs)
     if situation.judgement and situation.judgement.test:
-        return f"the candidate has won; {won(situation)}"
+        who = "it" if rollout and rollout.variants else "the candidate"
+        return f"{who} has won; {won(situation)}"
     units = of_units(situation.spec)
     return f"safe at {rollout.weight if rollout else 0} %: {counts(situation.evidence.at_weight, units)}"
 

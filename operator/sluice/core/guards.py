@@ -33,6 +33,7 @@ from sluice.core.timing import (
     ROUNDING,
     seconds,
 )
+from sluice.core.variant_guards import pods_lost, rival_late, several_wanted, variant_moved
 
 
 def wish_answered(situation: Situation) -> Outcome | None:
@@ -117,9 +118,20 @@ def targeted_harm_proven(situation: Situation) -> Outcome | None:
     return rolled_back(situation, rollout, "HarmProven", message)
 
 
+def rival_failed(situation: Situation) -> Outcome | None:
+    """Each further challenger of a test is guarded as the candidate is; he leaves the test, which goes on."""
+    for rival in situation.rivals:
+        for guard in (candidate_unhealthy, harm_proven, worse_proven):
+            if outcome := guard(rival):
+                return outcome
+    return None
+
+
 def newer_wanted(situation: Situation) -> Outcome | None:
     """What the user wants now replaces a candidate that is no longer wanted."""
     rollout, wanted = situation.rollout, situation.wanted
+    if rollout and rollout.variants and situation.named and not situation.status.returning_to:
+        return None  # `variant_moved` has seen to it
     if rollout is None or wanted is None or wanted.name == rollout.revision.name:
         return None
     return _superseded(situation, rollout, wanted)
@@ -170,11 +182,13 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
     status, wanted = situation.status, situation.wanted
     if wanted is None:
         return _unresolved(situation)
-    if status.stable and wanted.name == status.stable.name:
+    refused = situation.refused
+    won = refused is not None and refused.reason == WINNER  # of several, it need not be what `model` names
+    if status.stable and wanted.name == status.stable.name and not won:
         message = words.serving(situation)
         return Outcome(status, "Complete", message, Verdict.SUCCESSFUL, requeue_after=_idle(situation))
-    if refused := situation.refused:
-        return _refused(situation, wanted, refused)
+    if refused:
+        return _refused(situation, refused)
     facts = begin(situation, wanted)
     served = any(entry.was_stable for entry in status.retired if entry.revision.name == wanted.name)
     how = "returning to" if served and facts.rollout and facts.rollout.direct else "rolling out"
@@ -182,10 +196,10 @@ def not_in_rollout(situation: Situation) -> Outcome | None:
     return Outcome(facts, "RolloutStarted", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
 
-def _refused(situation: Situation, wanted: Revision, refused: Rejected) -> Outcome:
+def _refused(situation: Situation, refused: Rejected) -> Outcome:
     """Say why what is wanted is not rolled out, and what to do."""
-    name, why, serving = words.version(wanted), refused.message, words.serving(situation)
-    retry = f"sluice.dev/retry={wanted.name}"
+    name, why, serving = words.version(refused.revision), refused.message, words.serving(situation)
+    retry = f"sluice.dev/retry={refused.revision.name}"
     if refused.reason == NO_WINNER:
         message = (
             f"{name} was tested and did not win ({why}); {serving}. "
@@ -195,7 +209,7 @@ def _refused(situation: Situation, wanted: Revision, refused: Rejected) -> Outco
     if refused.reason == WINNER:
         message = (
             f"{name} has won its test and is not promoted ({why}); {serving}; "
-            f"{words.to_promote(wanted)}, with {retry} to test it again"
+            f"{words.to_promote(refused.revision)}, with {retry} to test it again"
         )
         return Outcome(situation.status, WINNER, message, Verdict.WINNER, requeue_after=_idle(situation))
     message = (
@@ -218,7 +232,8 @@ def steps_changed(situation: Situation) -> Outcome | None:
         or rollout.steps == situation.strategy.begun(situation.spec, rollout.step_index)
     ):
         return None
-    if situation.spec.strategy.ab_test or counts_users(situation.spec) or rollout.window is not None:
+    whole = situation.spec.strategy.ab_test or rollout.variants
+    if whole or counts_users(situation.spec) or rollout.window is not None:
         version, what = words.version(rollout.revision), "test" if situation.spec.strategy.ab_test else "rollout"
         event = normal("StepsChanged", f"the steps were changed: {version} begins another {what}")
         facts = give_up(situation.status, situation.now)
@@ -288,11 +303,14 @@ GUARDS: tuple[Guard, ...] = (
     wish_answered,
     never_installed,
     served_again,
+    several_wanted,
     not_in_rollout,
     candidate_unhealthy,
     harm_proven,
     targeted_harm_proven,
     worse_proven,
+    rival_failed,
+    variant_moved,
     newer_wanted,
     capacity_lost,
     steps_changed,
@@ -300,6 +318,8 @@ GUARDS: tuple[Guard, ...] = (
     gate_failed,
     paused,
     held_inconclusive,
+    pods_lost,
+    rival_late,
     test_over,
     deadline_passed,
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sluice.api.spec import ModelDeploymentSpec
 from sluice.api.status import ModelDeploymentStatus, Revision, Rollout
-from sluice.core import sharing
+from sluice.core import sharing, variants
 from sluice.core.experiments import counts_users
 from sluice.core.observation import Observation
 from sluice.core.plan import AliasWish, Experiment, Mirroring
@@ -29,15 +29,22 @@ def split(
     """
     if facts.stable is None:
         return None
-    weight = 0
+    weight, beside = 0, {}
     if facts.rollout:
         ready = seen.revision(facts.rollout.revision.name).ready
         weight = min(facts.rollout.weight, strategy.carries(spec, facts.rollout, ready))
         if spec.by_pods and sharing.shared(weight) and sharing.obstacle(spec, facts, seen):
             weight = 0
-    shares = {facts.stable.name: 100 - weight}
+        if facts.rollout.variants and weight and not ready:
+            weight = 0
+        beside = {
+            name: share if seen.revision(name).ready else 0
+            for name, share in variants.shares(facts.rollout).items()
+            if name != facts.rollout.revision.name
+        }
+    shares = {facts.stable.name: 100 - weight - sum(beside.values())}
     if facts.rollout:
-        shares[facts.rollout.revision.name] = weight
+        shares |= {facts.rollout.revision.name: weight} | beside
     return {name: share for name, share in shares.items() if share}
 
 
@@ -103,7 +110,8 @@ def experiment(
     begun = rollout.weight > 0 or (stage is not None and stage.test is not None)
     if not begun and (rollout.direct or not seen.revision(name).ready):
         return None
-    return Experiment(name, test.weight)
+    challengers = tuple((one.revision.name if one.dropped is None else None, one.weight) for one in rollout.variants)
+    return Experiment(name, test.weight, challengers=challengers)
 
 
 def _growing(spec: ModelDeploymentSpec, rollout: Rollout, strategy: Strategy) -> Experiment | None:
@@ -166,9 +174,14 @@ def write_back(spec: ModelDeploymentSpec, facts: ModelDeploymentStatus) -> Alias
     alias = spec.model.promoted_alias
     if alias is None or facts.stable is None or facts.rollout or facts.promoted_alias == f"{alias}@{facts.stable.name}":
         return None
+    if facts.stable.source or not spec.model.uri.removeprefix("models:/").startswith(
+        (f"{facts.stable.model_name}@", f"{facts.stable.model_name}/")
+    ):
+        return None  # a variant of another model has won
     return AliasWish(alias, facts.stable)
 
 
 def freeze(facts: ModelDeploymentStatus) -> tuple[Revision, ...]:
     """Return the revisions that must have a pod template."""
-    return tuple(revision for revision in (facts.stable, facts.rollout and facts.rollout.revision) if revision)
+    beside = variants.revisions(facts.rollout) if facts.rollout else ()
+    return (*((facts.stable,) if facts.stable else ()), *beside)

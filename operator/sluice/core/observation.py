@@ -210,6 +210,8 @@ class Observation:
     `sticky_problem` says why users do not stick to a version although they should, or not yet: `sticky_pending` says
     that the gateway has only to answer.
 
+    `variants` are the models of an A/B test's variants, by name.
+
     `paused_by` is the program that wrote `spec.paused` last, as far as that is known.
     """
 
@@ -227,6 +229,7 @@ class Observation:
     scrape: Scrape = Scrape()
     pairs: Pairs | Silent | None = None
     test: TestResults | Silent | None = None
+    variants: Mapping[str, ResolvedModel | Unresolved] = field(default_factory=dict)
     wish: Wish | None = None
     paused_by: str | None = None
     write_back: WriteBack | None = None

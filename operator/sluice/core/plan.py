@@ -53,11 +53,15 @@ class Experiment:
 
     In an A/B test it gets `weight` percent of them; in a canary so many at most, and `window` is the number of the
     weight that it has reached, 0 before the first one.
+
+    In a test of several `challengers` are all of them, in an order that stays, and the percent of the users that each
+    gets; None stands for one who was dropped.
     """
 
     revision: str
     weight: int
     window: int | None = None
+    challengers: tuple[tuple[str | None, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,13 @@ from sluice.api.record import (
     RolloutRecord,
     RolloutRecordSpec,
     RolloutRecordStatus,
+    VariantInputs,
+    VariantPlan,
+    VariantRecord,
 )
 from sluice.api.status import LastAction, ModelDeploymentStatus, Rollout
-from sluice.core import experiments, words
-from sluice.core.ending import end_of
+from sluice.core import experiments, variants, words
+from sluice.core.ending import NO_WINNER, end_of
 from sluice.core.evidence import Judgement
 from sluice.core.observation import Unresolved
 from sluice.core.plan import Entry, EventType
@@ -61,8 +64,9 @@ def entry(
         update={
             "decisions": decisions,
             "periods": _periods(record.status.periods, situation, facts.rollout),
-            "evidence": situation.evidence if status.rollout else Evidence(),
+            "evidence": _evidence(situation, record.spec.candidate.name) if status.rollout else Evidence(),
             "disagreement": status.rollout.evidence.disagreement if status.rollout else None,
+            "variants": _variants(record, situation, facts),
             **_end(situation, outcome, facts),
         }
     )
@@ -104,6 +108,9 @@ def _spec(situation: Situation, rollout: Rollout) -> RolloutRecordSpec:
         unit=experiments.unit(situation.spec),
         stable=situation.status.stable,
         candidate=rollout.revision,
+        variants=tuple(
+            VariantPlan(name=one.name, revision=one.revision, weight=one.weight) for one in rollout.variants
+        ),
         started_at=rollout.started_at,
     )
 
@@ -114,7 +121,7 @@ def _course(status: ModelDeploymentStatus) -> tuple[object, ...]:
         return (status.stable,)
     return (
         status.stable, rollout.revision, rollout.step_index, rollout.weight, rollout.direct, rollout.inconclusive,
-        rollout.paused_at is not None,
+        rollout.paused_at is not None, *(one.dropped for one in rollout.variants),
     )  # fmt: skip
 
 
@@ -152,10 +159,69 @@ def _decision(
             metrics=_standings(judgement),
             targeted=situation.evidence.targeted.total if situation.evidence.targeted else None,
             test=situation.rollout.evidence.test if situation.rollout else None,
+            variants=_rivals(situation),
             unreachable_pods=len(situation.seen.scrape.unreachable),
             wish=asked.action if asked else None,
         ),
     )
+
+
+def _evidence(situation: Situation, candidate: str) -> Evidence:
+    """Return the evidence of whom a record names the candidate, also when its rollout is about another one by now."""
+    return situation.evidences.get(candidate, situation.evidence)
+
+
+def _variants(record: RolloutRecord, situation: Situation, facts: ModelDeploymentStatus) -> tuple[VariantRecord, ...]:
+    """Say how each challenger of a test stands, or what has become of him."""
+    after = facts.rollout or situation.rollout
+    ended = facts.rollout is None or (situation.rollout and facts.rollout.started_at != situation.rollout.started_at)
+    rejected = {entry.revision.name: entry for entry in facts.rejected}
+    told = {one.revision: one.statement for one in record.status.variants}
+    judged = {one.rollout.revision.name: one.judgement for one in situation.challengers if one.rollout}
+    kept = []
+    for one in after.variants if after else ():
+        name, judgement, end = one.revision.name, judged.get(one.revision.name), rejected.get(one.revision.name)
+        found = VariantRecord(name=one.name, revision=name)
+        if facts.stable and facts.stable.name == name:
+            found = found.model_copy(update={"outcome": RolloutOutcome.PROMOTED, "cause": "Completed"})
+        elif one.dropped or (ended and end):
+            cause = one.dropped or (end.reason if end else None)
+            lost = RolloutOutcome.NO_WINNER if cause == NO_WINNER else RolloutOutcome.ROLLED_BACK
+            message = one.message or (end.message if end else "")
+            found = found.model_copy(update={"outcome": lost, "cause": cause, "message": message[:MAX_TEXT]})
+        elif ended and situation.rollout:
+            found = found.model_copy(update={"outcome": RolloutOutcome.SUPERSEDED})
+        kept.append(
+            found.model_copy(
+                update={
+                    "statement": _statement(judgement) or told.get(name),
+                    "evidence": situation.evidences.get(name) if name != record.spec.candidate.name else None,
+                }
+            )
+        )
+    return tuple(kept)
+
+
+def _statement(judgement: Judgement | None) -> str | None:
+    return experiments.statement(judgement.test)[:MAX_TEXT] if judgement and judgement.test else None
+
+
+def _rivals(situation: Situation) -> tuple[VariantInputs, ...]:
+    found = []
+    for one in situation.rivals:
+        mine = variants.own(one.rollout) if one.rollout else None
+        if mine and one.judgement:
+            found.append(
+                VariantInputs(
+                    name=mine.name,
+                    ready=one.candidate.ready,
+                    total=one.evidence.total,
+                    harm=round(min(1.0, one.judgement.harm), 3),
+                    safe=round(min(1.0, one.judgement.safe), 3),
+                    test=mine.evidence.test,
+                )
+            )
+    return tuple(found)
 
 
 def _asked(situation: Situation, facts: ModelDeploymentStatus) -> LastAction | None:

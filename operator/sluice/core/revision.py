@@ -62,5 +62,6 @@ def _known(status: ModelDeploymentStatus) -> Iterator[Revision]:
         yield status.stable
     if status.rollout:
         yield status.rollout.revision
+        yield from (one.revision for one in status.rollout.variants)
     yield from (entry.revision for entry in status.rejected)
     yield from (entry.revision for entry in reversed(status.retired))

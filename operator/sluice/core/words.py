@@ -121,6 +121,9 @@ def reached(situation: Situation) -> str:
     """Say that pods and traffic are as the stage wants them."""
     rollout = situation.rollout
     name = version(rollout.revision) if rollout else "nothing"
+    if situation.rivals:
+        names = (version(one.rollout.revision) for one in situation.challengers if one.rollout)
+        return f"{' and '.join(names)} are ready, without traffic"
     if situation.stage and situation.stage.targeted:
         return f"{name} has the requests that match"
     if rollout is None or rollout.weight == 0:

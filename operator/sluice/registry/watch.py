@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Protocol
 
 from sluice.core.observation import ResolvedModel, Unresolved
@@ -50,29 +50,31 @@ class RegistryWatch:
         self._rounds = 0
         self._asked: dict[str, int] = {}  # by URI: the round in which it was last asked for
         self._sleep = sleep
-        self._followed: dict[Hashable, str] = {}
+        self._followed: dict[Hashable, tuple[str, ...]] = {}
         self._followers: dict[str, dict[Hashable, Wake]] = {}
         self._answers: dict[str, Answer] = {}
         self._asking: dict[str, asyncio.Task[Answer]] = {}
         self._polling: set[str] = set()
 
-    def subscribe(self, key: Hashable, uri: str, wake: Wake) -> None:
-        """Follow a URI; replaces what this key followed before. `wake` must only set a flag."""
-        if self._followed.get(key) != uri:
-            self.unsubscribe(key)
-        self._followed[key] = uri
-        self._followers.setdefault(uri, {})[key] = wake
+    def subscribe(self, key: Hashable, uri: str, wake: Wake, further: Iterable[str] = ()) -> None:
+        """Follow a URI, or several; replaces what this key followed before. `wake` must only set a flag."""
+        uris = (uri, *further)
+        self._leave(key, *(one for one in self._followed.get(key, ()) if one not in uris))
+        self._followed[key] = uris
+        for one in uris:
+            self._followers.setdefault(one, {})[key] = wake
 
     def unsubscribe(self, key: Hashable) -> None:
-        """Follow it no longer; a key that is not known is no error."""
-        uri = self._followed.pop(key, None)
-        if uri is None:
-            return
-        del self._followers[uri][key]
-        if not self._followers[uri]:  # nobody keeps the answer fresh any more
-            del self._followers[uri]
-            self._answers.pop(uri, None)
-            self._asked.pop(uri, None)
+        """Follow nothing any longer; a key that is not known is no error."""
+        self._leave(key, *self._followed.pop(key, ()))
+
+    def _leave(self, key: Hashable, *uris: str) -> None:
+        for uri in dict.fromkeys(uris):
+            del self._followers[uri][key]
+            if not self._followers[uri]:  # nobody keeps the answer fresh any more
+                del self._followers[uri]
+                self._answers.pop(uri, None)
+                self._asked.pop(uri, None)
 
     def latest(self, uri: str) -> Answer | None:
         """Return the newest answer without asking; None before the first."""

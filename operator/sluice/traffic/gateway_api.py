@@ -16,10 +16,11 @@ from sluice.core.observation import RouteState
 from sluice.resources.naming import Manifest, metadata, object_name, owned_labels, preview_name, targeted_name
 from sluice.resources.service import MIRROR_PORT, PORT
 from sluice.traffic.gateway_status import read, read_slots, tells
-from sluice.traffic.provider import Mirror, Trial, Wanted
+from sluice.traffic.provider import Challenger, Mirror, Trial, Wanted
 from sluice.traffic.slots import PERCENT, Slot, arrange, place
 
 __all__ = [
+    "Challenger",
     "Mirror",
     "Trial",
     "additions",
@@ -99,9 +100,11 @@ def render(
     state = read(live or {})
     refused = state.accepted is False
     slots, how = read_slots(live or {}), {"settled": settled, "refused": refused, "outage": outage}
-    if traffic.sticky and trial and trial.ready and _has(trial, wanted):
-        share, control = wanted.get(trial.treatment, 0), trial.control
-        slots = arrange(trial.slots(share), slots, control=control, parked=trial.slots(0), kept=kept, **how)
+    if traffic.sticky and trial and trial.present and _has(trial, wanted):
+        slots = arrange(
+            lambda on: trial.slots({name: wanted.get(name, 0) for name in on}), slots, control=trial.control,
+            challengers=trial.present, kept=kept, **how,
+        )  # fmt: skip
     else:
         slots = place(wanted, slots, kept=kept, **how)
     on = trial if trial and _is_on(trial, slots) else None
@@ -215,13 +218,14 @@ def _prefix(path: str) -> str:
 
 
 def _is_on(trial: Trial, slots: Iterable[Slot]) -> bool:
-    """Whether both versions get users; otherwise those of one alone would be counted."""
-    return {trial.control, trial.treatment} <= {slot.revision for slot in slots if slot.share and not slot.parked}
+    """Whether all versions get users; otherwise those of some alone would be counted."""
+    return {trial.control, *trial.weights} <= {slot.revision for slot in slots if slot.share and not slot.parked}
 
 
 def _has(trial: Trial, wanted: Mapping[str, int]) -> bool:
     """Whether a split is one of a test: of nobody else, and who is on trial has no more than the test gives him."""
-    return wanted.keys() <= {trial.control, trial.treatment} and wanted.get(trial.treatment, 0) <= trial.weight
+    most = {trial.control: 100, **trial.weights}
+    return all(percent <= most.get(name, 0) for name, percent in wanted.items())
 
 
 def _filters(prefix: str, says: Mapping[str, str | None]) -> list[Manifest]:

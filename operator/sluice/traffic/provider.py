@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sluice.api.traffic import Traffic
 from sluice.core.observation import RouteState
 from sluice.resources.naming import Manifest
-from sluice.traffic.assignment import Arm, growing, pieces
+from sluice.traffic.assignment import growing, pieces
 from sluice.traffic.slots import Slot
 
 
@@ -23,25 +23,51 @@ class Mirror:
 
 
 @dataclass(frozen=True)
+class Challenger:
+    """Who is tried beside control, and the percent of the users who get him; None: he was dropped, and they do not.
+
+    Without a `ready` pod the gateway makes no clusters for him, wherever he stands.
+    """
+
+    revision: str | None
+    weight: int
+    ready: bool = True
+
+
+@dataclass(frozen=True)
 class Trial:
-    """An A/B test: the revisions, and the percent of the users who get the treatment; `name` never comes again.
+    """An A/B test: the revisions, in an order that stays; `name` never comes again.
 
     Or a canary, whose share grows up to `weight`: then `window` is the number of its present weight, 0 before it has
-    one. Without a ready pod of the treatment (`ready`) the gateway makes no clusters for it, wherever it stands.
+    one.
     """
 
     name: str
     control: str
-    treatment: str
-    weight: int
-    ready: bool = True
+    challengers: Sequence[Challenger]
     window: int | None = None
 
-    def slots(self, share: int) -> tuple[Slot, ...]:
-        """Return the backends that give the treatment to `share` percent, of those who are meant to get it."""
-        names = {Arm.CONTROL: self.control, Arm.TREATMENT: self.treatment}
-        cut = pieces(self.name, self.weight, share) if self.window is None else growing(self.name, share)
-        return tuple(Slot(names[arm], size) for arm, size in cut)
+    @property
+    def weights(self) -> Mapping[str, int]:
+        """The most that each challenger gets who is still in it."""
+        return {one.revision: one.weight for one in self.challengers if one.revision}
+
+    @property
+    def present(self) -> Collection[str]:
+        """The challengers that have a ready pod."""
+        return {one.revision for one in self.challengers if one.revision and one.ready}
+
+    def slots(self, shares: Mapping[str, int]) -> tuple[Slot, ...]:
+        """Return the backends that give each challenger so many percent of the users, of those who are meant for him.
+
+        The places of who is not there are control's.
+        """
+        here = [one.revision if one.revision in self.present else None for one in self.challengers]
+        now = [shares.get(name, 0) if name else 0 for name in here]
+        whose = [self.control, *(name or self.control for name in here)]
+        weights = [one.weight for one in self.challengers]
+        cut = pieces(self.name, weights, now) if self.window is None else growing(self.name, now[0])
+        return tuple(Slot(whose[number], size) for number, size in cut)
 
     @property
     def users_of(self) -> str | None:

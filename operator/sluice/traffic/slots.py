@@ -13,7 +13,7 @@ and their order says whose they are: `arrange`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -127,42 +127,43 @@ def place(
 
 
 def arrange(
-    wanted: Sequence[Slot],
+    shape: Callable[[Collection[str]], Sequence[Slot]],
     live: Sequence[Slot],
     *,
     control: str,
-    parked: Sequence[Slot],
+    challengers: Collection[str],
     settled: bool,
     refused: bool = False,
     kept: Collection[str] = (),
     outage: bool = False,
 ) -> tuple[Slot, ...]:
-    """Return the backends that lead from the live route to these, in this order: all the way, or one step of it.
+    """Return the backends that lead from the live route to those wanted, in their order: all the way, or one step.
 
-    Who is on trial gets his shares when all have their places, and not before, so that users move once. What is
-    missing to the whole meanwhile is control's.
+    Who is on trial gets his shares when all have their places, and not before, so that users move once; who has some
+    already keeps them. What is missing to the whole meanwhile is control's.
 
     Args:
-        wanted: the backends as they are to be.
+        shape: returns the backends as they are to be while some of the challengers have their shares, and the others
+            only hold their places.
         live: the backends of the route as it stands; empty when there is none.
         control: the revision that has had the traffic.
-        parked: like `wanted`, while who is on trial only holds his places.
+        challengers: who is on trial.
         settled: whether all proxies know the live route.
         refused: whether the gateway refuses the live route.
         kept: revisions that stay parked behind them, as far as there is room, to return at once.
         outage: whether nobody answers anyway who has traffic in the live route.
     """
-    route = Standing(live, settled, refused, outage)
+    route, wanted = Standing(live, settled, refused, outage), shape(challengers)
     revisions = {slot.revision for slot in wanted}
     if route.at_once(revisions):
         return tuple(wanted)
     ours = route.ours
-    tried = any(s.revision in revisions and s.revision != control and not s.parked for s in ours.values())
+    tried = {slot.revision for slot in ours.values() if not slot.parked and slot.revision in challengers}
     ready = all(
         index in ours and ours[index].revision == slot.revision and route.knows(ours[index])
         for index, slot in enumerate(wanted)
     )
-    aims = dict(enumerate(wanted if ready or tried else parked))
+    aims = dict(enumerate(wanted if ready else shape(tried)))
     others = [revision for revision in kept if revision not in revisions]
     homes = route.homes(others, least=len(aims))
     stay = {*homes.values()}

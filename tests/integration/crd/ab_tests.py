@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.crd.objects import ab_test, changed
-from tests.integration.crd.sentences import DURATION, LONGER, NO_TIME, OUTCOME
+from tests.integration.crd.objects import ab_test, changed, variants
+from tests.integration.crd.sentences import DURATION, LONGER, NO_TIME, NOBODY_LEFT, OUTCOME, URI, VARIANT_NAME
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "test of nothing": (changed(strategy={"abTest": {}}), "abTest.primary: Required value"),
@@ -34,6 +34,36 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         ab_test(primary={"metric": "m", "window": "1081h"}, maxDuration="2000h"),
         "the collector keeps nothing for longer: shorten primary.window to 1080h (45 days)",
     ),
+    "variant without a model": (
+        ab_test(variants=[{"name": "large", "weight": 10}]),
+        "variants[0].model: Required value",
+    ),
+    "variant without a name": (ab_test(variants=[{"model": {"uri": "models:/a/1"}, "weight": 10}]), "name: Required"),
+    "variant with an odd name": (variants({"name": "Large"}), "the name of a variant has lower-case letters"),
+    "variant that is called as what serves": (variants({"name": "stable"}), VARIANT_NAME),
+    "variant that is called as the candidate": (variants({"name": "candidate"}), VARIANT_NAME),
+    "variants of one name": (variants({"name": "large"}, {"name": "large"}), "Duplicate value"),
+    "variant of no URI": (variants({"model": {"uri": "penguins"}}), URI),
+    "variant of a store without a digest": (
+        variants({"model": {"uri": "s3://bucket/penguins"}}),
+        "a store can change what it holds",
+    ),
+    "variant for nobody": (variants({"weight": 0}), "greater than or equal to 1"),
+    "five variants": (variants(*[{}] * 5), "Too many"),
+    "variants that leave nobody to stable": (variants({"weight": 25}, {"weight": 25}, weight=50), NOBODY_LEFT),
+    "variants that leave nobody by the default": (variants({"weight": 50}), NOBODY_LEFT),
+    "gates of several versions": (
+        changed(
+            strategy={
+                "abTest": {
+                    "primary": {"metric": "conversion"},
+                    "variants": [{"name": "large", "model": {"uri": "models:/a/1"}, "weight": 10}],
+                }
+            },
+            gates={"signature": {}},
+        ),
+        "gates judge one version before its first request, and here several begin together",
+    ),
     "test with an odd winner": (ab_test(onWinner="Maybe"), "Unsupported value"),
 }
 
@@ -46,6 +76,12 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         minDuration="45s",
         maxDuration="1h31m",
         onWinner="Hold",
+    ),
+    "abTest with variants": variants({}, {}, weight=79),
+    "abTest with as many variants as there may be": variants({}, {}, {}, {"model": {"uri": "runs:/abc/m"}}),
+    "abTest without variants": ab_test(variants=[]),
+    "gates without variants": changed(
+        strategy={"abTest": {"primary": {"metric": "conversion"}, "variants": []}}, gates={"signature": {}}
     ),
     "abTest with the shortest window": ab_test(primary={"metric": "m", "window": "1s"}),
     "gates of an abTest": changed(strategy={"abTest": {"primary": {"metric": "conversion"}}}, gates={"signature": {}}),

@@ -61,6 +61,12 @@ def ab_test(**wants: Any) -> dict[str, Any]:
     return changed(strategy={"abTest": {"primary": {"metric": "conversion"}} | wants})
 
 
+def variants(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a test of variants, each of 10 % unless it says otherwise."""
+    default = {"model": {"uri": "models:/penguins@large"}, "weight": 10}
+    return ab_test(variants=[default | {"name": f"v{number}"} | item for number, item in enumerate(items)], **more)
+
+
 def canary(*matches: dict[str, Any], **more: Any) -> dict[str, Any]:
     return changed(strategy={"canary": {"match": list(matches)} | more})
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.analysis.difference import Difference, Sample, difference, half_width
+from sluice.analysis.difference import Difference, Sample, difference, half_width, stratified
 
 ALPHA, TIGHTEST, MIN_UNITS, REPETITIONS = 0.05, 800, 200, 1000
 LOOKS = np.arange(400, 5001, 50)
 Values = np.ndarray
+HOW: dict[str, Any] = {"alpha_lower": ALPHA, "alpha_upper": ALPHA, "tightest": TIGHTEST}
 
 
 def sample(values: Values) -> Sample:
@@ -150,3 +153,46 @@ def test_it_has_no_favourite_and_no_unit(
     assert found.lower <= found.estimate <= found.upper
     for bound in ("estimate", "lower", "upper"):
         assert getattr(again, bound) == pytest.approx(scale * getattr(found, bound), rel=1e-3, abs=1e-3 * scale)
+
+
+def test_parts_with_other_proportions_are_compared_each_for_itself() -> None:
+    """Together the treatment would seem to be worse: it has fewer of the late units, whose values are larger."""
+    early = (Sample(500, 100.0, 100.0), Sample(500, 100.0, 100.0))
+    late = (Sample(300, 150.0, 150.0), Sample(700, 350.0, 350.0))
+    found = stratified([early, late], **HOW)
+    assert found
+    assert found.estimate == pytest.approx(0)
+    assert found.lower < 0 < found.upper
+    pooled = difference(Sample(800, 250.0, 250.0), Sample(1200, 450.0, 450.0), **HOW)
+    assert pooled
+    assert pooled.estimate < -0.06
+
+
+def test_one_part_is_the_whole() -> None:
+    whole = (Sample(500, 100.0, 100.0), Sample(700, 120.0, 120.0))
+    nothing = (Sample(0, 0.0, 0.0), Sample(1, 1.0, 1.0))
+    assert stratified([whole], **HOW) == difference(*whole, **HOW)
+    assert stratified([nothing, whole], **HOW) == difference(*whole, **HOW)
+    assert stratified([nothing], **HOW) is None
+    assert stratified([], **HOW) is None
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_what_changes_with_time_proves_nothing_where_proportions_change_too(shift: float) -> None:
+    """Half-way another version leaves, its users go to control, and everybody converts more."""
+    rng, wrong, runs = random.Random(7), 0, 300
+    for _ in range(runs):
+        parts = []
+        for weight, rate in ((0.375, 0.1), (0.3, 0.1 + shift)):
+            treated = sum(rng.random() < weight for _ in range(2000))
+            arms = (_converted(rng, treated, rate), _converted(rng, 2000 - treated, rate))
+            parts.append(arms)
+        found = stratified(parts, **HOW)
+        assert found
+        wrong += found.lower > 0 or found.upper < 0
+    assert wrong / runs <= 2 * ALPHA
+
+
+def _converted(rng: random.Random, units: int, rate: float) -> Sample:
+    number = float(sum(rng.random() < rate for _ in range(units)))
+    return Sample(units, number, number)

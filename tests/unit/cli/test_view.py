@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import pytest
 from rich.console import Console
 from sluice.api.spec import parse_spec
+from sluice.cli import picking, records
 from sluice.cli.advice import advise
 from sluice.cli.ending import Ending, ending
-from sluice.cli.errors import Exit
+from sluice.cli.errors import CliError, Exit
 from sluice.cli.kubectl import Object
 from sluice.cli.pairs import PairsView
 from sluice.cli.render import screen, table
@@ -22,7 +24,7 @@ from sluice.core.strategies.blue_green import BlueGreenStrategy
 from sluice.core.strategies.canary import CanaryStrategy
 from sluice.core.strategies.shadow import ShadowStrategy
 
-from tests.unit.cli.cluster import NOW, ONE, TWO, model_deployment, rollout
+from tests.unit.cli.cluster import NOW, ONE, THREE, TWO, model_deployment, rollout
 
 
 def pod(name: str, *, ready: bool, started: bool, **status: object) -> Object:
@@ -53,6 +55,68 @@ def test_the_same_model_with_other_settings_is_told_apart() -> None:
     other = rollout() | {"revision": ONE | {"name": "eeee"}}
     found = [build(model_deployment(rollout=one), (), NOW).revision("candidate") for one in (other, rollout())]
     assert ["the same model" in one.note for one in found if one] == [True, False]
+
+
+def several() -> Object:
+    """A test of versions 2 and 3 and one that was dropped."""
+    four = THREE | {"name": "dddd", "modelVersion": "4"}
+    large: dict[str, Any] = {"name": "large", "revision": THREE, "weight": 20}
+    large |= {"evidence": {"harm": 0.1, "safe": 0.5, "test": {"statement": "conversion: 0.2 beside 0.1"}}}
+    variants = [
+        {"name": "candidate", "revision": TWO, "weight": 30}, large,
+        {"name": "small", "revision": four, "weight": 10, "dropped": "HarmProven", "message": "it failed"},
+    ]  # fmt: skip
+    return model_deployment(rollout=rollout(weight=30) | {"variants": variants})
+
+
+def test_all_versions_of_a_test_are_shown_with_their_shares() -> None:
+    view = build(several(), (), NOW)
+    assert [(one.role, one.revision, one.weight) for one in view.revisions] == [
+        ("stable", "aaaa", 50), ("candidate", "bbbb", 30), ("candidate", "cccc", 20),
+    ]  # fmt: skip
+    assert view.evidence
+    assert [(one.name, one.version, one.dropped, one.statement) for one in view.evidence.variants] == [
+        ("large", "penguins/3", "", "conversion: 0.2 beside 0.1"),
+        ("small", "penguins/4", "HarmProven: it failed", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "revision"),
+    [(None, "bbbb"), ("candidate", "bbbb"), ("2", "bbbb"), ("large", "cccc"), ("3", "cccc"), ("penguins/3", "cccc")],
+)
+def test_a_person_may_mean_any_version_of_a_test(wanted: str | None, revision: str) -> None:
+    assert picking.candidate(several(), "promote", wanted) == revision
+
+
+def test_who_was_dropped_can_not_be_meant() -> None:
+    with pytest.raises(CliError, match="the candidate is penguins/2"):
+        picking.candidate(several(), "promote", "small")
+
+
+@pytest.mark.parametrize(("version", "goes_on"), [("2", True), ("3", True), ("4", False)])
+def test_any_version_of_a_test_can_be_waited_for(version: str, goes_on: bool) -> None:
+    assert (ending(several(), "bbbb", version) is None) is goes_on
+
+
+def test_a_record_says_what_became_of_each_version() -> None:
+    spec: dict[str, Any] = {"modelDeployment": "penguins", "candidate": TWO, "stable": ONE, "strategy": "abTest"}
+    spec |= {"variants": [{"name": "candidate", "revision": TWO}, {"name": "large", "revision": THREE}]}
+    found = [
+        {
+            "name": "candidate",
+            "revision": "bbbb",
+            "outcome": "RolledBack",
+            "cause": "HarmProven",
+            "message": "it failed",
+        },
+        {"name": "large", "revision": "cccc", "outcome": "Promoted", "cause": "Completed", "statement": "better by 1"},
+    ]
+    shown = records.rollout({"metadata": {"name": "p-1"}, "spec": spec, "status": {"variants": found}})
+    assert shown.variants == (
+        "candidate penguins/2: RolledBack (HarmProven); it failed",
+        "large penguins/3: Promoted (Completed); better by 1",
+    )
 
 
 def test_without_a_gateway_pods_say_who_has_which_share() -> None:

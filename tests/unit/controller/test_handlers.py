@@ -101,6 +101,19 @@ async def test_a_digest_in_the_spec_is_part_of_what_is_followed(handlers: Handle
     assert list(handlers.watch._followers) == [ModelSource(uri="s3://bucket/penguins", digest=digest).reference]
 
 
+async def test_the_variants_of_a_test_are_followed_too(handlers: Handlers) -> None:
+    wake = handlers.wakeups.add(KEY)
+    wants = [{"name": "large", "model": {"uri": "models:/penguins@large"}}, {"name": "odd"}]
+    spec = SPEC | {"strategy": {"abTest": {"variants": wants}}}
+    await handlers.changed(NAMESPACE, NAME, spec, "MODIFIED")
+    assert {*handlers.watch._followers} == {SPEC["model"]["uri"], "models:/penguins@large"}
+    wake.clear()
+    handlers.watch._wake("models:/penguins@large")
+    assert wake.is_set()
+    await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")
+    assert {*handlers.watch._followers} == {SPEC["model"]["uri"]}
+
+
 async def test_an_object_that_is_gone_is_not_followed(handlers: Handlers) -> None:
     """The last events come when the daemon has ended, and must not follow the URI for ever."""
     await handlers.changed(NAMESPACE, NAME, SPEC, "MODIFIED")

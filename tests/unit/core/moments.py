@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from sluice.core.plan import Plan
 from sluice.core.revision import revision_of
 from sluice.core.situation import Outcome, Situation, look
 from sluice.core.strategies.registry import STRATEGIES
+from sluice.core.variants import stored
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 IMAGE = "server:1"
@@ -92,6 +94,7 @@ class Moment:
     preview: RouteState | None = None
     pairs: Pairs | Silent | None = None
     test: TestResults | Silent | None = None
+    variants: Mapping[str, ResolvedModel | Unresolved] = field(default_factory=dict)
     sticky_problem: str | None = None
     targeted: RouteState | None = None
     gates: tuple[GateState, ...] = ()
@@ -175,16 +178,20 @@ class Moment:
         return Observation(
             generation=7, model=self.model, server_image=IMAGE, revisions=states, route=self.route,
             preview=self.preview, targeted=self.targeted, gateway_problem=self.gateway_problem, scrape=self.scrape,
-            pairs=self.pairs, test=self.test, sticky_problem=self.sticky_problem, wish=self.wish,
-            write_back=self.write_back, gates=self.gates, name="penguins", uid="abc",
+            pairs=self.pairs, test=self.test, variants=self.variants, sticky_problem=self.sticky_problem,
+            wish=self.wish, write_back=self.write_back, gates=self.gates, name="penguins", uid="abc",
         )  # fmt: skip
 
     @property
     def situation(self) -> Situation:
+        further, rollout = stored(self.record), self.status.rollout
         evidence = self.record.status.evidence if self.record else Evidence()
+        if rollout and rollout.variants:
+            evidence = further[rollout.revision.name]
         return look(
-            self.spec, self.status, evidence, self.seen, now=self.now, strategy=STRATEGIES[self.spec.strategy.kind]
-        )
+            self.spec, self.status, evidence, self.seen, now=self.now, strategy=STRATEGIES[self.spec.strategy.kind],
+            further=further,
+        )  # fmt: skip
 
     @property
     def outcome(self) -> Outcome:

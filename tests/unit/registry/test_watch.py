@@ -157,6 +157,24 @@ async def test_a_moved_alias_wakes_those_who_follow_it_and_nobody_else(
     assert set(clock.slept) == {7}
 
 
+async def test_who_follows_several_is_woken_by_each_and_leaves_what_he_follows_no_more(
+    watch: RegistryWatch, registry: Registry, clock: Clock
+) -> None:
+    owner, other = Owner(), "models:/other@large"
+    registry.answers[other] = TWO
+    watch.subscribe("a", URI, owner.wake, further=[other, URI])
+    assert [await watch.get(uri) for uri in (URI, other)] == [ONE, TWO]
+    async with running(watch):
+        await clock.round()
+        registry.answers[other] = ONE
+        await clock.round()
+        await owner.wait()
+    watch.subscribe("a", URI, owner.wake)
+    assert (watch.latest(URI), watch.latest(other)) == (ONE, None), "nobody keeps the other answer fresh any more"
+    watch.unsubscribe("a")
+    assert watch.latest(URI) is None
+
+
 async def test_one_question_per_uri_and_round_whatever_the_number_of_followers(
     watch: RegistryWatch, registry: Registry, clock: Clock
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +39,18 @@ class Wish:
         return self._slots(self.share)
 
     def _slots(self, share: int) -> Route:
-        names = {Arm.CONTROL: self.control, Arm.TREATMENT: self.treatment}
-        cut = growing(self.seed or "", share) if self.grows else pieces(self.seed or "", self.weight, share)
+        names = (self.control, self.treatment)
+        cut = growing(self.seed or "", share) if self.grows else pieces(self.seed or "", [self.weight], [share])
         return tuple(Slot(names[arm], size) for arm, size in cut)
 
     def step(self, live: Route, **how: Any) -> Route:
         if self.seed is None:
             split = {self.control: 100 - self.share, self.treatment: self.share}
             return place({name: share for name, share in split.items() if share}, live, **how)
-        return arrange(self.wanted, live, control=self.control, parked=self._slots(0), **how)
+        return arrange(
+            lambda on: self._slots(self.share if on else 0), live, control=self.control,
+            challengers={self.treatment}, **how,
+        )  # fmt: skip
 
 
 @st.composite
@@ -156,7 +160,7 @@ def test_the_parked_are_nobodys_successors() -> None:
 
 
 def seed_with(first: Arm) -> str:
-    return next(seed for seed in map(str, range(100)) if pieces(seed, 50, 50)[0][0] is first)
+    return next(seed for seed in map(str, range(100)) if pieces(seed, [50], [50])[0][0] == first)
 
 
 @pytest.mark.parametrize("share", [0, 10, 50])
@@ -245,3 +249,83 @@ def test_the_treatment_never_has_more_than_its_share(start: Wish, looks: list[tu
         wish = Wish(start.control, start.treatment, start.weight, min(share, start.weight), start.seed or "s")
         live = wish.step(live, settled=settled)
         assert shares(live).get(start.treatment, 0) <= wish.share * PERCENT + MOST_BACKENDS * LEAVING
+
+
+@dataclass(frozen=True)
+class Several:
+    """A test of three versions beside control, of whom some have ready pods; the others' places are control's."""
+
+    seed: str
+    here: frozenset[str]
+
+    def shape(self, on: Collection[str]) -> Route:
+        weights, names = (30, 20, 10), ("b", "c", "d")
+        shares = [
+            weight if name in self.here and name in on else 0 for name, weight in zip(names, weights, strict=True)
+        ]
+        who = ("a", *(name if name in self.here else "a" for name in names))
+        return tuple(Slot(who[arm], size) for arm, size in pieces(self.seed, weights, shares))
+
+    def step(self, live: Route, **how: Any) -> Route:
+        if not self.here:
+            return place({"a": 100}, live, **how)
+        return arrange(self.shape, live, control="a", challengers=self.here, **how)
+
+
+def users_of(route: Route, name: str) -> set[int]:
+    """Positions of the hash range, coarsely, that belong to a revision."""
+    found, begin = set(), 0
+    for slot in route:
+        if slot.revision == name:
+            found |= {*range(-(-begin // 500), -(-(begin + slot.share) // 500))}
+        begin += slot.share
+    return found
+
+
+present = st.sets(st.sampled_from("bcd")).map(frozenset)
+
+
+def test_a_test_of_several_begins_for_all_in_one_write() -> None:
+    wish, seen = Several("s", frozenset("bcd")), []
+    live: Route = (Slot("a", WHOLE),)
+    for _ in range(MOST_STEPS):
+        live = wish.step(live, **SETTLED)
+        seen.append(tuple(shares(live).get(name, 0) // PERCENT for name in "bcd"))
+    assert set(seen) == {(0, 0, 0), (30, 20, 10)}
+    assert live == wish.shape("bcd")
+
+
+@given(st.sampled_from("stuvwxyz"), st.lists(st.tuples(present, st.booleans(), st.sets(st.just("old"))), max_size=12))
+def test_proxies_find_every_cluster_while_challengers_come_and_go(
+    seed: str, history: list[tuple[frozenset[str], bool, set[str]]]
+) -> None:
+    live = Several(seed, frozenset()).step((), **UNSETTLED)
+    known = [live]
+    for here, settled, kept in history:
+        known = [live] if settled else known
+        live = Several(seed, here).step(live, settled=settled, kept=kept)
+        assert sum(slot.share for slot in live) == WHOLE
+        assert len(live) <= MOST_BACKENDS
+        for earlier in known:
+            assert served(live) <= clusters(earlier), "traffic only for whom the proxies know"
+            assert served(earlier) <= clusters(live), "who has traffic stays where it is"
+        known.append(live)
+    for _ in range(MOST_STEPS):
+        live = Several(seed, frozenset("bcd")).step(live, **SETTLED)
+    assert live == Several(seed, frozenset("bcd")).shape("bcd")
+
+
+@given(st.sampled_from("stuvwxyz"), st.lists(st.sampled_from("bc"), max_size=8), st.data())
+def test_whoever_comes_and_goes_moves_nobody_who_stays(seed: str, flips: list[str], data: st.DataObject) -> None:
+    """One has pods all the time, and never gets or gives up a user; the others' users go to control and come back."""
+    everybody = Several(seed, frozenset("bcd"))
+    live, here = everybody.shape("bcd"), set("bcd")
+    mine = {name: users_of(live, name) for name in "abcd"}
+    for name in flips:
+        here ^= {name}
+        for _ in range(data.draw(st.integers(1, 4))):
+            live = Several(seed, frozenset(here)).step(live, settled=data.draw(st.booleans()))
+            assert len(users_of(live, "d") ^ mine["d"]) <= 4, "but for who is at an edge"
+            for other in "bc":
+                assert len(users_of(live, other) - mine[other]) <= 4, "nobody but his own"
+            assert len(mine["a"] - users_of(live, "a")) <= 4

@@ -8,8 +8,10 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.assignment import CELL, CELLS, HELD, LEAST, Arm, growing, pieces
-from sluice.traffic.slots import WHOLE
+from sluice.traffic.assignment import CELLS, HELD, LEAST, MOST_CHALLENGERS, Arm, Piece, growing, pieces
+from sluice.traffic.slots import MOST_BACKENDS, WHOLE
+
+CELL = WHOLE // CELLS[1]
 
 seeds = st.text(max_size=20)
 
@@ -22,9 +24,9 @@ def experiments(draw: st.DrawFn) -> tuple[str, int, int]:
 
 def treated(seed: str, weight: int, share: int) -> list[tuple[int, int]]:
     """The treatment's intervals of the hash range."""
-    cut = pieces(seed, weight, share)
+    cut = pieces(seed, [weight], [share])
     ends = list(accumulate(size for _, size in cut))
-    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm is Arm.TREATMENT]
+    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm == Arm.TREATMENT]
 
 
 def is_treated(position: int, intervals: list[tuple[int, int]]) -> bool:
@@ -39,11 +41,12 @@ def measure(intervals: list[tuple[int, int]]) -> int:
 
 @given(experiments())
 def test_the_pieces_are_the_whole_range_three_in_each_cell_and_none_is_empty(test: tuple[str, int, int]) -> None:
-    cut = pieces(*test)
-    assert len(cut) == 3 * CELLS
+    seed, weight, share = test
+    cut = pieces(seed, [weight], [share])
+    assert len(cut) == 3 * CELLS[1]
     assert sum(size for _, size in cut) == WHOLE
     assert min(size for _, size in cut) >= LEAST
-    for cell in range(CELLS):
+    for cell in range(CELLS[1]):
         arms, sizes = zip(*cut[3 * cell : 3 * cell + 3], strict=True)
         assert sum(sizes) == CELL
         assert arms[0] == arms[2] != arms[1]
@@ -53,7 +56,7 @@ def test_the_pieces_are_the_whole_range_three_in_each_cell_and_none_is_empty(tes
 def test_the_treatment_has_its_share_of_the_range(test: tuple[str, int, int]) -> None:
     _, weight, share = test
     missed = measure(treated(*test)) - WHOLE * share // 100
-    assert missed == 0 if share == weight else 0 <= missed <= 2 * CELLS * LEAST
+    assert missed == 0 if share == weight else 0 <= missed <= 2 * CELLS[1] * LEAST
 
 
 @given(seeds, st.integers(1, 99))
@@ -67,7 +70,7 @@ def test_a_smaller_share_takes_it_only_from_some_of_those_who_have_it(seed: str,
 @given(experiments())
 def test_the_arms_keep_their_places_at_every_share(test: tuple[str, int, int]) -> None:
     seed, weight, share = test
-    assert [arm for arm, _ in pieces(seed, weight, share)] == [arm for arm, _ in pieces(seed, weight, weight)]
+    assert [arm for arm, _ in pieces(seed, [weight], [share])] == [arm for arm, _ in pieces(seed, [weight], [weight])]
 
 
 @pytest.mark.parametrize("weight", [1, 10, 50, 90, 99])
@@ -94,7 +97,7 @@ def overlap(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> int:
 
 def test_who_has_the_treatment_never_changes() -> None:
     """A new operator has to find the users of the test that is going on where the old one has put them."""
-    sizes = [size for _, size in pieces("models/penguins-0a1b2c", 50, 50)]
+    sizes = [size for _, size in pieces("models/penguins-0a1b2c", [50], [50])]
     assert sizes == [
         21_250, 125_000, 103_750, 73_750, 125_000, 51_250, 8_750, 125_000, 116_250, 38_750, 125_000, 86_250,
     ]  # fmt: skip
@@ -102,15 +105,15 @@ def test_who_has_the_treatment_never_changes() -> None:
 
 @pytest.mark.parametrize(("weight", "share"), [(0, 0), (100, 50), (50, 51), (50, -1)])
 def test_a_share_above_the_weight_is_refused(weight: int, share: int) -> None:
-    with pytest.raises(ValueError, match="1 to 99 %"):
-        pieces("models/penguins-0a1b2c", weight, share)
+    with pytest.raises(ValueError, match=r"share 1 to 99 %|than its weight says"):
+        pieces("models/penguins-0a1b2c", [weight], [share])
 
 
 def grown(seed: str, share: int) -> list[tuple[int, int]]:
     """The candidate's intervals of the hash range in a canary."""
     cut = growing(seed, share)
     ends = list(accumulate(size for _, size in cut))
-    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm is Arm.TREATMENT]
+    return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm == Arm.TREATMENT]
 
 
 @given(seeds, st.integers(0, 99))
@@ -147,3 +150,81 @@ def test_whose_canary_it_is_never_changes() -> None:
 def test_a_share_that_leaves_no_two_versions_is_refused(share: int) -> None:
     with pytest.raises(ValueError, match="0 to 99 %"):
         growing("models/penguins-0a1b2c", share)
+
+
+@st.composite
+def several(draw: st.DrawFn) -> tuple[str, list[int], list[int]]:
+    """A test of two to five challengers: its seed, their weights, and the shares that they have now."""
+    number = draw(st.integers(2, MOST_CHALLENGERS))
+    weights = draw(
+        st.lists(st.integers(1, 60), min_size=number, max_size=number).filter(lambda found: sum(found) < 100)
+    )
+    return draw(seeds), weights, [draw(st.sampled_from([0, weight]) | st.integers(0, weight)) for weight in weights]
+
+
+def whose(cut: tuple[Piece, ...], position: int) -> int:
+    return next(arm for (arm, _), end in zip(cut, accumulate(size for _, size in cut), strict=True) if position < end)
+
+
+@given(several())
+def test_several_challengers_have_their_shares_in_pieces_that_keep_their_places(
+    test: tuple[str, list[int], list[int]],
+) -> None:
+    seed, weights, shares = test
+    cut, full = pieces(*test), pieces(seed, weights, weights)
+    assert [arm for arm, _ in cut] == [arm for arm, _ in full]
+    assert len(cut) == CELLS[len(weights)] * (2 * len(weights) + 1) <= MOST_BACKENDS - 2
+    for found in (cut, full):
+        assert sum(size for _, size in found) == WHOLE
+        assert min(size for _, size in found) >= LEAST
+    assert min(size for _, size in full) > LEAST, "nobody who has users is parked"
+    for number, (weight, share) in enumerate(zip(weights, shares, strict=True), 1):
+        assert sum(size for arm, size in full if arm == number) == WHOLE * weight // 100
+        missed = sum(size for arm, size in cut if arm == number) - WHOLE * share // 100
+        assert 0 <= missed <= 2 * CELLS[len(weights)] * LEAST
+
+
+@given(several(), st.data())
+def test_who_gives_up_users_gives_them_to_control_and_nobody_else_moves(
+    test: tuple[str, list[int], list[int]], data: st.DataObject
+) -> None:
+    seed, weights, shares = test
+    less = [data.draw(st.integers(0, share)) for share in shares]
+    before, after = pieces(seed, weights, shares), pieces(seed, weights, less)
+    ends = {*accumulate(size for _, size in before), *accumulate(size for _, size in after)}
+    for position in {0, *(end - 1 for end in ends), *(end for end in ends if end < WHOLE)}:
+        was, now = whose(before, position), whose(after, position)
+        assert now in (was, Arm.CONTROL)
+        assert was in {Arm.CONTROL, now} or less[was - 1] < shares[was - 1]
+
+
+@pytest.mark.parametrize("weights", [(30, 20), (30, 20, 10), (20, 20, 20, 20), (1, 1, 1, 1, 95)], ids=str)
+def test_each_user_has_each_challenger_in_as_many_tests_as_its_weight_says(weights: tuple[int, ...]) -> None:
+    tests = [pieces(f"models/penguins-{number}", weights, weights) for number in range(1500)]
+    for number, weight in enumerate(weights, 1):
+        spread = (weight / 100 * (1 - weight / 100) / len(tests)) ** 0.5
+        for position in range(0, WHOLE, WHOLE // 7):
+            share = sum(whose(test, position) == number for test in tests) / len(tests)
+            assert abs(share - weight / 100) < 4.5 * spread, (number, position)
+
+
+@pytest.mark.parametrize(("weights", "least"), [((30, 20), 0.05), ((30, 20, 10), 0.05), ((30, 20, 10, 10), 0.09)])
+def test_the_users_of_one_test_of_several_tell_nothing_about_those_of_another(
+    weights: tuple[int, ...], least: float
+) -> None:
+    def users(number: int) -> list[tuple[int, int]]:
+        cut = pieces(f"models/penguins-{number}", weights, weights)
+        ends = list(accumulate(size for _, size in cut))
+        return [(end - size, end) for (arm, size), end in zip(cut, ends, strict=True) if arm == 1]
+
+    overlaps = [overlap(users(number), users(number + 1000)) / WHOLE for number in range(400)]
+    mean = sum(overlaps) / len(overlaps)
+    deviation = (sum((one - mean) ** 2 for one in overlaps) / (len(overlaps) - 1)) ** 0.5
+    assert abs(mean - (weights[0] / 100) ** 2) < 4.5 * deviation / len(overlaps) ** 0.5
+    assert deviation < 2 * least
+
+
+@pytest.mark.parametrize(("weights", "shares"), [((50, 50), (0, 0)), ((), ()), ((1,) * 6, (0,) * 6), ((30, 0), (0, 0))])
+def test_weights_that_leave_nobody_to_stable_are_refused(weights: tuple[int, ...], shares: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"share 1 to 99 %"):
+        pieces("models/penguins-0a1b2c", weights, shares)

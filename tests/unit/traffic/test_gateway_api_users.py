@@ -13,7 +13,7 @@ from sluice.traffic import gateway_api
 
 from tests.unit.traffic.routes import OWNER, STICKY, TRAFFIC, backends_of, headers_of, json_values, render
 
-TRIAL = gateway_api.Trial("zoo/birds-1", control="a", treatment="b", weight=50)
+TRIAL = gateway_api.Trial("zoo/birds-1", control="a", challengers=(gateway_api.Challenger("b", 50),))
 
 
 def tried(split: dict[str, int], traffic: Traffic = STICKY, live: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def test_in_a_test_with_sticky_users_the_order_of_the_backends_says_whose_users_
 
 
 def test_without_a_ready_pod_of_the_treatment_there_is_no_test() -> None:
-    without = replace(TRIAL, ready=False)
+    without = replace(TRIAL, challengers=(gateway_api.Challenger("b", 50, ready=False),))
     route = gateway_api.render(
         name="birds", namespace="zoo", owner=OWNER, traffic=STICKY, split={"a": 100}, trial=without
     )
@@ -54,7 +54,7 @@ def test_users_are_counted_only_while_both_versions_get_some(split: dict[str, in
 def test_outcomes_are_taken_as_long_as_the_test_runs(split: dict[str, int], ready: bool, traffic: Traffic) -> None:
     route = gateway_api.render(
         name="birds", namespace="zoo", owner=OWNER, traffic=traffic, split=split, settled=True,
-        trial=replace(TRIAL, ready=ready),
+        trial=replace(TRIAL, challengers=(gateway_api.Challenger("b", 50, ready),)),
     )  # fmt: skip
     assert headers_of(route)[0]["x-sluice-outcomes"] == "zoo/birds-1"
     assert "x-sluice-outcomes" in headers_of(render(split, traffic))[1], "without a test nobody writes himself into one"
@@ -81,7 +81,7 @@ def test_without_sticky_users_a_test_is_a_split_with_a_name() -> None:
     assert untold == ["x-sluice-compare", "x-sluice-unit", "x-sluice-window"]
 
 
-GROWING = gateway_api.Trial("zoo/birds-1", control="a", treatment="b", weight=99, window=2)
+GROWING = gateway_api.Trial("zoo/birds-1", control="a", challengers=(gateway_api.Challenger("b", 99),), window=2)
 
 
 def grown(split: dict[str, int], trial: gateway_api.Trial = GROWING) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def story(shown: RolloutView, decided: tuple[DecisionView, ...]) -> RenderableTy
     )
     outcome = Text(f"{shown.outcome}{length}" + (f": {shown.cause}" if shown.cause else ""), style="bold")
     lines: list[RenderableType] = [head, outcome, Text(shown.message)] if shown.message else [head, outcome]
+    lines += [Text(variant) for variant in shown.variants]
     if shown.pairs:
         lines += [Text(f"In the shadow: {shown.pairs.statement or 'no pair yet'}"), differing(shown.pairs)]
     lines.append(Text(f"Decisions ({records.clock(shown.started)[:10]}, UTC):", style="dim"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sluice.cli import reading, view
 from sluice.cli.commands.watch import line
-from sluice.cli.ending import Ending, ending, followed_now
+from sluice.cli.ending import Ending, ending, followed_now, versions_of
 from sluice.cli.errors import ApiError, Exit
 from sluice.cli.kubectl import Object
 from sluice.cli.session import Session
@@ -34,7 +34,7 @@ def run(session: Session) -> int:
 
 def _is_version(raw: Object, version: str) -> bool:
     rollout = (raw.get("status") or {}).get("rollout")
-    return bool(rollout and rollout["revision"]["modelVersion"] == version)
+    return bool(rollout and version in versions_of(rollout))
 
 
 def _look(session: Session, before: Object) -> Object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sluice.api.status import Rollout, Verdict
-from sluice.core import sharing, words
+from sluice.core import sharing, variants, words
 from sluice.core.moves import normal, with_weight
 from sluice.core.replicas import pods_for
 from sluice.core.situation import Outcome, Situation
@@ -14,10 +14,10 @@ def shift(situation: Situation, rollout: Rollout, target: int) -> Outcome | None
     """Give the candidate `target` percent; None when that is live on the gateway. Its pods must be ready for it."""
     if rollout.weight != target:
         facts = with_weight(situation, rollout, target)
-        event = normal(
-            "WeightSet",
-            f"{words.version(rollout.revision)} gets {target} % of the traffic{_as_pods(situation, target)}",
-        )
+        gets = f"{words.version(rollout.revision)} gets {target} % of the traffic{_as_pods(situation, target)}"
+        if situation.rivals:
+            gets = f"{variants.list_of(variants.living(rollout))} get their shares of the traffic"
+        event = normal("WeightSet", gets)
         return Outcome(facts, "ShiftingTraffic", event.message, Verdict.RUNNING, (event,), requeue_after=READY_SECONDS)
     if situation.live_weight != target:
         route = situation.seen.route

@@ -85,9 +85,11 @@ class SteppedStrategy(ABC):
             return pass_gates(situation, rollout, stage.gates)
         if stage.pause is not None:
             return _pause(situation, rollout, stage.pause)
-        if stage.proves:
-            return _unproven(situation) or self.proven(situation, rollout)
-        return advance(situation, rollout, words.reached(situation))
+        return self.prove(situation, rollout) if stage.proves else advance(situation, rollout, words.reached(situation))
+
+    def prove(self, situation: Situation, rollout: Rollout) -> Outcome:
+        """Wait for the proof that this stage asks for."""
+        return unproven(situation) or self.proven(situation, rollout)
 
     def proven(self, situation: Situation, rollout: Rollout) -> Outcome:
         """Say what follows the proof that a stage has waited for: the next one."""
@@ -141,7 +143,7 @@ def _pause(situation: Situation, rollout: Rollout, pause: Pause) -> Outcome:
     return advance(situation, rollout, f"paused for {format_duration(pause.duration)}")
 
 
-def _unproven(situation: Situation) -> Outcome | None:
+def unproven(situation: Situation) -> Outcome | None:
     """Wait for the proof that this stage asks for; None when it is there."""
     judgement = situation.judgement
     silent = words.unreachable(situation)
