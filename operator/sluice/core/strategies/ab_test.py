@@ -17,10 +17,9 @@ from sluice.core.experiments import hindrance
 from sluice.core.moves import advance, crowned
 from sluice.core.observation import Observation
 from sluice.core.replicas import needed
-from sluice.core.situation import Outcome, Situation
+from sluice.core.situation import Outcome, Situation, rollout_of
 from sluice.core.stage import Stage
 from sluice.core.strategies.gating import gates_stage
-from sluice.core.strategies.shifting import rollout_of
 from sluice.core.strategies.stepped import SteppedStrategy
 from sluice.core.timing import READY_SECONDS
 
