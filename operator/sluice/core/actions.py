@@ -9,7 +9,7 @@ from sluice.core import variants, words
 from sluice.core.ending import WINNER
 from sluice.core.gates import anew, at_gates
 from sluice.core.moves import advance, crowned, give_up, once_more, pardoned, reject, with_rejected
-from sluice.core.situation import Situation
+from sluice.core.situation import Situation, rollout_of
 
 # New facts, what to say, and whether the wish was granted.
 Answer = tuple[ModelDeploymentStatus, str, bool]
@@ -112,13 +112,6 @@ def _rollback(situation: Situation, revision: str) -> Answer:
     facts = with_rejected(facts, status.stable, reason, why, now)
     facts = facts.model_copy(update={"returning_to": kept[revision], "rejected": pardoned(facts, revision)})
     return facts, f"going back to {words.version(kept[revision])}", True
-
-
-def rollout_of(situation: Situation) -> Rollout:
-    """Return the rollout in progress."""
-    if situation.rollout is None:
-        raise ValueError("no rollout is going on")
-    return situation.rollout
 
 
 def _with(situation: Situation, rollout: Rollout) -> ModelDeploymentStatus:

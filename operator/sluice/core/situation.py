@@ -166,6 +166,13 @@ def look(
     return plain
 
 
+def rollout_of(situation: Situation) -> Rollout:
+    """Return the rollout in progress."""
+    if situation.rollout is None:
+        raise ValueError("no rollout is in progress")
+    return situation.rollout
+
+
 def _counted(plain: Situation, rollout: Rollout, stable: Revision, further: Mapping[str, Evidence]) -> Situation:
     """Take in what was counted since the last look, for and against whoever is compared with stable."""
     spec, seen, now, strategy = plain.spec, plain.seen, plain.now, plain.strategy

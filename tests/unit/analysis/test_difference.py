@@ -193,6 +193,26 @@ def test_what_changes_with_time_proves_nothing_where_proportions_change_too(shif
     assert wrong / runs <= 2 * ALPHA
 
 
+@pytest.mark.parametrize("challengers", [2, 4])
+def test_several_that_share_alpha_are_wrong_together_no_more_often_than_one(challengers: int) -> None:
+    """All are compared with the same control, so that their errors come together or not at all."""
+    rng, wrong, runs = np.random.default_rng(11), 0, 400
+    share, left = 0.15, 1 - 0.15 * challengers
+    tightest = 2 * MIN_UNITS / min(share / (share + left), left / (share + left))
+    alpha = ALPHA / challengers
+    how: dict[str, Any] = {"alpha_lower": alpha, "alpha_upper": alpha, "tightest": tightest}
+    for _ in range(runs):
+        whose = rng.choice(challengers + 1, size=6000, p=[left, *[share] * challengers])
+        values = rng.exponential(size=6000)
+        looks = [
+            stratified([(sample(values[:look][whose[:look] == one]), sample(values[:look][whose[:look] == 0]))], **how)
+            for look in range(2000, 6001, 500)
+            for one in range(1, challengers + 1)
+        ]
+        wrong += any(found is not None and found.lower > 0 for found in looks)
+    assert wrong / runs <= ALPHA
+
+
 def _converted(rng: random.Random, units: int, rate: float) -> Sample:
     number = float(sum(rng.random() < rate for _ in range(units)))
     return Sample(units, number, number)

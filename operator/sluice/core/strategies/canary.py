@@ -12,10 +12,9 @@ from sluice.api.status import Verdict
 from sluice.api.strategy import Mirror, Step
 from sluice.core.experiments import unsticky
 from sluice.core.replicas import needed, pods_for
-from sluice.core.situation import Outcome, Situation
+from sluice.core.situation import Outcome, Situation, rollout_of
 from sluice.core.stage import Stage
 from sluice.core.strategies.gating import GATES, gates_stage
-from sluice.core.strategies.shifting import rollout_of
 from sluice.core.strategies.stepped import SteppedStrategy
 from sluice.core.targeted import asked_for
 from sluice.core.timing import READY_SECONDS

@@ -12,9 +12,9 @@ from sluice.core import words
 from sluice.core.moves import at_step, normal, promoted, warning
 from sluice.core.observation import Observation
 from sluice.core.replicas import carried_by, in_the_way
-from sluice.core.situation import Outcome, Situation
+from sluice.core.situation import Outcome, Situation, rollout_of
 from sluice.core.stage import Stage
-from sluice.core.strategies.shifting import rollout_of, shift
+from sluice.core.strategies.shifting import shift
 from sluice.core.timing import READY_SECONDS, seconds
 
 STEPS = "recreate"

@@ -35,10 +35,3 @@ def _as_pods(situation: Situation, target: int) -> str:
         return ""
     mine = pods_for(situation.spec, target)
     return f", as far as pods can split it: {mine} of {mine + situation.spec.desired_replicas}"
-
-
-def rollout_of(situation: Situation) -> Rollout:
-    """Return the rollout in progress."""
-    if situation.rollout is None:
-        raise ValueError("a strategy is asked only while a rollout is in progress")
-    return situation.rollout

@@ -14,10 +14,10 @@ from sluice.core import findings, sharing, targeted, words
 from sluice.core.moves import advance, promoted, with_weight
 from sluice.core.observation import Observation
 from sluice.core.replicas import carried_by, needed
-from sluice.core.situation import Outcome, Situation
+from sluice.core.situation import Outcome, Situation, rollout_of
 from sluice.core.stage import Stage
 from sluice.core.strategies.gating import pass_gates
-from sluice.core.strategies.shifting import rollout_of, shift
+from sluice.core.strategies.shifting import shift
 from sluice.core.timing import ANALYSIS_SECONDS, READY_SECONDS
 
 
