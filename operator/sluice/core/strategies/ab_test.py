@@ -20,12 +20,7 @@ from sluice.core.replicas import needed
 from sluice.core.situation import Outcome, Situation, rollout_of
 from sluice.core.stage import Stage
 from sluice.core.strategies.gating import gates_stage
-<<<<<<< HEAD
-from sluice.core.strategies.shifting import rollout_of
 from sluice.core.strategies.stepped import SteppedStrategy, unproven
-=======
-from sluice.core.strategies.stepped import SteppedStrategy
->>>>>>> 9574304339fa88cb2df73639b508449c90201855
 from sluice.core.timing import READY_SECONDS
 
 
