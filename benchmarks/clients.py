@@ -28,6 +28,10 @@ class Request:
     content_type: str = "application/json"
 
 
+# What the API server says when a request has taken a minute, and is to be sent again.
+GIVEN_UP = 504
+
+
 @dataclass(frozen=True)
 class Client:
     """The API server, as an administrator reaches it."""
@@ -61,7 +65,7 @@ def _send(connection: http.client.HTTPSConnection, request: Request) -> Manifest
     connection.request(request.method, request.path, body, {"Content-Type": request.content_type})
     response = connection.getresponse()
     content = response.read()
-    if response.status >= 400 and not (request.method == "DELETE" and response.status == 404):
+    if response.status >= 400 and not (request.method == "DELETE" and response.status in (404, GIVEN_UP)):
         raise RuntimeError(f"{request.method} {request.path}: {response.status} {content[:500].decode()}")
     answer: Manifest = json.loads(content)
     return answer
