@@ -80,6 +80,12 @@ STORIES: Mapping[str, Story] = {
         Chapter(two(candidate=0.7), ALL, "both have their users"),
         Chapter(nothing, both(serves("2"), sent_away("3", "NoWinner"), ended("Promoted"), is_fine), "2 has won"),
     ),
+    "the variant wins and is told of": (
+        Chapter(variants(onWinner="Notify"), serves("1"), "nothing to test yet"),
+        Chapter(two(large=0.7), ALL, "both have their users"),
+        Chapter(nothing, both(serves("1"), sent_away("3", "Winner"), ended("Winner"), is_fine), "1 stays"),
+        Chapter(wish("promote", "3"), both(serves("3"), answered_wish, is_fine), "3 serves without another test"),
+    ),
     "the variant does harm and the candidate wins": (
         Chapter(variants(minDuration="15s"), serves("1"), "nothing to test yet"),
         Chapter(two(candidate=0.7, errors=0.5), both(sent_away("3", "HarmProven"), live(v1=70, v2=30)), "3 is dropped"),

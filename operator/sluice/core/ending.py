@@ -17,6 +17,9 @@ def end_of(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple
         return None
     if after.stable and after.stable.name == began.revision.name:
         return RolloutOutcome.PROMOTED, "Completed"
+    tested = {began.revision.name, *(one.revision.name for one in began.variants)}
+    if any(entry.revision.name in tested and entry.reason == WINNER for entry in after.rejected):
+        return RolloutOutcome.WINNER, WINNER
     for entry in after.rejected:
         if entry.revision.name == began.revision.name:
             return TESTED.get(entry.reason, RolloutOutcome.ROLLED_BACK), entry.reason

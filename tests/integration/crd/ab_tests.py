@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.integration.crd.objects import ab_test, changed, variants
-from tests.integration.crd.sentences import DURATION, LONGER, NO_TIME, NOBODY_LEFT, OUTCOME, URI, VARIANT_NAME
+from tests.integration.crd.sentences import DURATION, LONGER, NO_TIME, NOBODY_LEFT, OUTCOME, STORE, VARIANT_NAME
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "test of nothing": (changed(strategy={"abTest": {}}), "abTest.primary: Required value"),
@@ -43,7 +43,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "variant that is called as what serves": (variants({"name": "stable"}), VARIANT_NAME),
     "variant that is called as the candidate": (variants({"name": "candidate"}), VARIANT_NAME),
     "variants of one name": (variants({"name": "large"}, {"name": "large"}), "Duplicate value"),
-    "variant of no URI": (variants({"model": {"uri": "penguins"}}), URI),
+    "variant of no URI": (variants({"model": {"uri": "penguins"}}), STORE),
     "variant of a store without a digest": (
         variants({"model": {"uri": "s3://bucket/penguins"}}),
         "a store can change what it holds",

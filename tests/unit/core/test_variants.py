@@ -283,6 +283,23 @@ def test_nor_is_the_old_version_if_that_is_what_the_model_names() -> None:
     assert after.outcome.reason == "NoWinner"
 
 
+def test_a_variant_that_has_won_waits_for_a_person_where_nobody_is_promoted_unasked() -> None:
+    told = best(at(1, "2", "3", onWinner="Notify"))
+    assert told.outcome.reason == "Winner"
+    assert split(told) == {"1": 100}
+    after = replace(told.next(), route=SERVING.route)
+    assert {one.revision.model_version: one.reason for one in after.status.rejected} == {"2": "NoWinner", "3": "Winner"}
+    said = after.plan.status
+    assert (said.rollout, said.verdict) == (None, Verdict.WINNER)
+    assert "penguins/3 has won its test and is not promoted" in (said.message or "")
+    assert f"sluice.dev/promote={name('3')}" in (said.message or "")
+    asked = after.asking("promote", "3")
+    assert asked.outcome.message == "penguins/3 has won its test, and is promoted by a person"
+    done = promoted(replace(asked.next(), wish=None).next().running("3", 4))
+    assert done.status.stable == revision("3")
+    assert done.plan.status.rollout is None
+
+
 def test_what_a_person_prefers_ends_the_test_for_all_others() -> None:
     moment = even(LIVE).asking("promote", "3").next()
     assert arms(moment) == [("candidate", "NoWinner"), ("large", None)]
