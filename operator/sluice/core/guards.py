@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sluice.api.status import LastAction, ModelDeploymentStatus, Rejected, Revision, Rollout, Verdict
 from sluice.core import findings, targeted, words
 from sluice.core.ab_test_guards import test_over, worse_proven
@@ -239,7 +241,10 @@ def steps_changed(situation: Situation) -> Outcome | None:
         facts = give_up(situation.status, situation.now)
         return Outcome(facts, "StepsChanged", event.message, Verdict.RUNNING, (event,), requeue_after=0)
     again = anew(rollout) if situation.spec.gates or rollout.gates else rollout
-    facts = _with(situation.status, at_step(situation, again, 0))
+    again = at_step(situation, again, 0)
+    facts = _with(situation.status, again)
+    if situation.spec.gates:  # a route that is behind does not rise any more
+        facts = with_weight(replace(situation, status=facts), again, 0)
     event = normal("StepsChanged", f"the steps were changed: {words.version(rollout.revision)} begins them again")
     return Outcome(facts, "StepsChanged", event.message, Verdict.RUNNING, (event,), requeue_after=0)
 
