@@ -45,19 +45,22 @@ def test_an_example_rolls_a_version_out(
     users: Callable[[], Users],
 ) -> None:
     example: dict[str, Any] = yaml.safe_load(path.read_text())
+    further = f"{subject.alias}further"  # what a variant follows
     example["metadata"] |= {"name": subject.name, "namespace": subject.namespace}
     example["spec"]["model"]["uri"] = subject.uri
     if through_gateway := "traffic" in example["spec"]:
         example["spec"]["traffic"]["pathPrefix"] = f"/{subject.namespace}"
     for variant in example["spec"]["strategy"].get("abTest", {}).get("variants", ()):
-        variant["model"]["uri"] = f"models:/{MODEL}/{SLOW}"  # which nobody likes
+        variant["model"]["uri"] = f"models:/{MODEL}@{further}"
     if preview := example["spec"]["strategy"].get("blueGreen", {}).get("preview"):
         preview["pathPrefix"] = f"/{subject.namespace}-preview"
+    subject.stack.move_alias(further, FIRST)
     subject.alias_to(FIRST)
     subject.stack.shell.apply(json.dumps(example))
     subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
     load = traffic if through_gateway else inside
     with users() if "sticky" in example["spec"].get("traffic", {}) else load(40) as clients:
+        subject.stack.move_alias(further, SLOW)  # which nobody likes
         subject.alias_to(BETTER)
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
     failed = clients.failed if isinstance(clients, Users) else [one for one in clients.answers if one.failed]
