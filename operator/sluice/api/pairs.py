@@ -66,6 +66,16 @@ class Pairs(ApiModel):
     durations: Durations | None = None
 
     @property
+    def comparable(self) -> int:
+        """How many there are without those that stable alone has failed: there is no answer to agree with."""
+        return self.joined - self.stable_failed
+
+    @property
+    def disagreements(self) -> int:
+        """How many of these differ; what the candidate alone has failed is a difference."""
+        return self.different - self.stable_failed
+
+    @property
     def counts(self) -> Pairs:
         """What is decided by, without how the answers differ."""
         return self.model_copy(update={"classes": None, "numbers": None, "durations": None})

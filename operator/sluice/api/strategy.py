@@ -44,7 +44,11 @@ class Mirror(ApiModel):
         default=0.02, gt=0, lt=1, description="Share of requests that the candidate alone may fail."
     )
     max_disagreement: float | None = Field(
-        default=None, gt=0, lt=1, description="Share of requests that both may answer differently. Default: any."
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of the requests, but for those that stable alone fails, that may be answered differently. "
+        "Default: any.",
     )
     min_pairs: int = Field(default=100, ge=1, le=10_000_000, description="Requests that both must have answered.")
 

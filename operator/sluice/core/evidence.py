@@ -17,6 +17,7 @@ from sluice.core.durations import between, counted, prepared
 from sluice.core.experiments import Comparison, compare, counts_users, windows
 from sluice.core.metrics import Increment, Standing, in_window, latency_margins, observe, standings
 from sluice.core.observation import Counters, Observation, Pod
+from sluice.core.pairs import compared
 from sluice.core.stage import Stage
 
 # A weight that the gateway has taken is live on every proxy after about a second; until this has passed it is only
@@ -187,27 +188,26 @@ def _judged(spec: ModelDeploymentSpec, found: Sequence[Standing]) -> Judgement:
 
 def _mirrored(spec: ModelDeploymentSpec, pairs: Pairs, mirror: Mirror) -> Judgement:
     """Judge by two limits: every pair is one request that both have answered, so that counts are all there is to it."""
-    limits = [(FAILURES, pairs.candidate_failed, mirror.max_error_rate)]
+    limits = [(FAILURES, Arm(requests=pairs.joined, errors=pairs.candidate_failed), mirror.max_error_rate)]
     if mirror.max_disagreement is not None:
-        limits.append((DISAGREEMENT, pairs.different, mirror.max_disagreement))
+        limits.append((DISAGREEMENT, compared(pairs), mirror.max_disagreement))
     return _limited(spec, pairs.joined, limits, mirror.min_pairs)
 
 
 def _verified(spec: ModelDeploymentSpec, evidence: Evidence, verify: Verify) -> Judgement:
     """Judge by a limit; where one version has all traffic there is no sample ratio to look at."""
     counts = evidence.total
-    limits = [(FAILURES, counts.candidate_errors, verify.max_error_rate)]
+    limits = [
+        (FAILURES, Arm(requests=counts.candidate_requests, errors=counts.candidate_errors), verify.max_error_rate)
+    ]
     return _limited(spec, counts.candidate_requests, limits, verify.min_requests)
 
 
 def _limited(
-    spec: ModelDeploymentSpec, requests: int, limits: Iterable[tuple[str, int, float]], min_requests: int
+    spec: ModelDeploymentSpec, requests: int, limits: Iterable[tuple[str, Arm, float]], min_requests: int
 ) -> Judgement:
-    """Judge by limits, each a name, how many of the requests count against it, and their tolerated share."""
-    found = []
-    for name, number, limit in limits:
-        arm = Arm(requests=requests, errors=number)
-        found.append(Standing(name, harm=harm_above(limit, arm), safe=safe_below(limit, arm)))
+    """Judge by limits, each a name, requests with how many of them count against it, and the tolerated share."""
+    found = [Standing(name, harm=harm_above(limit, arm), safe=safe_below(limit, arm)) for name, arm, limit in limits]
     return replace(_judged(spec, found), requests=requests, min_requests=min_requests)
 
 

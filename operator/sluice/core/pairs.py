@@ -19,14 +19,19 @@ def with_pairs(evidence: Evidence, seen: Observation) -> Evidence:
 
 def disagreement(spec: ModelDeploymentSpec, pairs: Pairs | None) -> Disagreement | None:
     """Return how often answers differ, None without pairs; a `maxDisagreement` is proven just where the bounds end."""
-    if pairs is None or not pairs.joined:
+    if pairs is None or not pairs.comparable:
         return None
     alpha = spec.analysis.alpha
-    seen = Arm(requests=pairs.joined, errors=pairs.different)
+    seen = compared(pairs)
     found = bounds(seen, alpha_lower=alpha.harm, alpha_upper=alpha.safe)
-    share = pairs.different / pairs.joined
+    share = seen.errors / seen.requests
     said = _at_most(share, pairs, found.upper, alpha)
     return Disagreement(share=share, at_least=found.lower, at_most=found.upper, statement=said)
+
+
+def compared(pairs: Pairs) -> Arm:
+    """Return how many answers could be compared, and how many differ: nobody has to agree with a failure of stable."""
+    return Arm(requests=pairs.comparable, errors=pairs.disagreements)
 
 
 def agreement(spec: ModelDeploymentSpec, pairs: Pairs | None) -> str:
@@ -38,16 +43,22 @@ def agreement(spec: ModelDeploymentSpec, pairs: Pairs | None) -> str:
     Labels of classes are not in it: messages go to Events, logs and chats.
     """
     found, counted = disagreement(spec, pairs), pairs or Pairs()
-    return f"{found.statement}{_alone(counted)}" if found else "no pair yet"
+    return f"{found.statement}{_alone(counted)}" if found else _none(counted)
 
 
 def difference(spec: ModelDeploymentSpec, pairs: Pairs | None) -> str:
     """Say how much both differ: as `agreement`, with the bound below."""
     found, counted = disagreement(spec, pairs), pairs or Pairs()
     if found is None:
-        return "no pair yet"
+        return _none(counted)
     bound = f"at least {_percent(found.at_least, math.floor)} {_sure(spec.analysis.alpha.harm)}"
     return f"{_differ(found.share, counted)} ({bound}){_alone(counted)}"
+
+
+def _none(pairs: Pairs) -> str:
+    if pairs.joined:
+        return f"stable alone failed all of {pairs.joined:,} pairs: there is no answer to compare with"
+    return "no pair yet"
 
 
 def _at_most(share: float, pairs: Pairs, upper: float, alpha: Alpha) -> str:
@@ -55,7 +66,7 @@ def _at_most(share: float, pairs: Pairs, upper: float, alpha: Alpha) -> str:
 
 
 def _differ(share: float, pairs: Pairs) -> str:
-    return f"answers differ in {_percent(share, round)} of {pairs.joined:,} pairs"
+    return f"answers differ in {_percent(share, round)} of {pairs.comparable:,} pairs"
 
 
 def _alone(pairs: Pairs) -> str:

@@ -70,7 +70,7 @@ def test_words_are_never_surer_than_the_numbers(counts: tuple[int, int]) -> None
 
 def test_both_sentences_say_what_there_is() -> None:
     assert pairs.agreement(spec(safe=0.1), WHOLE) == (
-        "answers differ in 2.1 % of 3,856 pairs (at most 3.1 % with 90 % confidence at any time); the candidate alone "
+        "answers differ in 2.1 % of 3,855 pairs (at most 3.1 % with 90 % confidence at any time); the candidate alone "
         "failed 2, stable alone 1"
     )
     assert pairs.difference(spec(harm=0.01), Pairs(joined=1200, different=600, candidate_failed=600)) == (

@@ -27,6 +27,12 @@ def joined(moment: Moment, number: int, different: int = 0, candidate_failed: in
     return replace(moment, pairs=Pairs(joined=number, different=different, candidate_failed=candidate_failed))
 
 
+def mended(moment: Moment, number: int, stable_failed: int, different: int = 0) -> Moment:
+    """Stable alone fails some, the others may differ."""
+    pairs = Pairs(joined=number, different=stable_failed + different, stable_failed=stable_failed)
+    return replace(moment, pairs=pairs)
+
+
 START, MIRROR, HOLD = at(0), at(1), at(2, then="Hold")
 
 # what happens, the moment, the reason, and words that its message must have
@@ -54,6 +60,12 @@ RULES = [
     ("the candidate fails", joined(at(1, maxDisagreement=None), 30, 10, 10), "RolledBack",
      ["HarmProven", "error rate", "answers differ in 33 % of 30 pairs (at least 12 %", "the candidate alone failed 10",
       "tolerated: 2 %"]),
+    ("it answers what stable fails", mended(MIRROR, 1200, 600), "StepCompleted",
+     ["answers differ in 0 % of 600 pairs", "stable alone 600"]),
+    ("stable fails all", mended(MIRROR, 1200, 1200), "Analyzing",
+     ["stable alone failed all of 1,200 pairs"]),
+    ("it answers what stable fails, and differs", mended(MIRROR, 400, 200, 40), "RolledBack",
+     ["differ in 20 % of 200"]),
     ("the collector is away", replace(MIRROR, pairs=AWAY), "Analyzing", ["can't be reached (refused)", "waits for it"]),
     ("the collector is away for too long", replace(at(1, age=700), pairs=AWAY), "Inconclusive", ["can't be reached"]),
     ("its pods crash", joined(MIRROR, 9).running("2", 3, pod("2", 3, ready=False, trouble=CRASHED)), "RolledBack",
