@@ -1,7 +1,7 @@
 """Writes docs/stories.md: what people see at each moment of each story, from a real cluster.
 
 `python -m hack.stories --cluster NAME` lives through all of them (about fifteen minutes) and keeps what was printed;
-with `--only STORY` it prints what it saw instead.
+with `--only STORY` the others stay as they were told last.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> int:
     """Live through the stories and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cluster", default="sluice")
-    parser.add_argument("--only", nargs="+", choices=[story.__name__ for story in STORIES], help="print these only")
+    parser.add_argument("--only", nargs="+", choices=[story.__name__ for story in STORIES], help="tell these only")
     options = parser.parse_args()
     tell = Teller(bring_up(options.cluster, print))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
@@ -47,12 +47,18 @@ def main() -> int:
     untold = [story.__name__ for story in chosen if not _told(tell, story)]
     tell.shell.attempt("kubectl", "delete", "md", "--all", "-n", NAMESPACE, "--timeout=90s")
     tell.shell.attempt("kubectl", "delete", "namespace", NAMESPACE, "--wait=false")
-    text = re.sub(r"[ \t]+\n", "\n", "\n".join([INTRODUCTION, *tell.written]))
+    file = ROOT / "docs/stories.md"
+    told = sections("\n".join(tell.written))
     if options.only:
-        print(text)
-    else:
-        (ROOT / "docs/stories.md").write_text(text)
+        told = sections(file.read_text()) | told
+    file.write_text(re.sub(r"[ \t]+\n", "\n", "\n".join([INTRODUCTION, *told.values()])))
     return 1 if untold else 0
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return the stories of a text, by their titles."""
+    found = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+    return {story.partition("\n")[0]: f"{story.strip()}\n" for story in found}
 
 
 def _told(tell: Teller, story: Callable[[Teller], None]) -> bool:

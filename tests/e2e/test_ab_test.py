@@ -88,15 +88,19 @@ def test_users_stay_through_restarts_and_the_winner_is_promoted(subject: Subject
     assert coming.failed == []
 
 
-def test_a_version_whose_users_do_what_is_wanted_wins(subject: Subject, users: Coming) -> None:
-    install(subject, strategy=ab_test())
+def test_a_winner_that_nobody_promotes_unasked_waits_and_needs_no_other_test(subject: Subject, users: Coming) -> None:
+    install(subject, strategy=ab_test(onWinner="Notify"))
     with users({str(FIRST): 0.1, str(BETTER): 0.7}) as coming:
         subject.alias_to(BETTER)
-        subject.until(goes_on, "users of both versions count")
-        subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 has won")
+        status = subject.until(lambda s: s.get("verdict") == "Winner" and is_true(s, "Ready"), "version 2 has won")
+        assert stable(status) == FIRST
+        assert "95 % confidence" in status["message"]
+        won = rejection(status)
+        assert (won["reason"], won["revision"]["modelVersion"]) == ("Winner", str(BETTER))
+        subject.kubectl("annotate", "md", subject.name, f"sluice.dev/promote={won['revision']['name']}")
+        subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "a person has promoted it")
     assert coming.failed == []
-    messages = [message for reason, message in subject.events() if reason == "StepCompleted"]
-    assert any("the candidate has won" in message and "95 % confidence" in message for message in messages)
+    assert {"Winner", "Promoted"} <= {reason for reason, _ in subject.events()}
 
 
 def test_a_version_whose_users_turn_away_is_rolled_back(subject: Subject, users: Coming) -> None:
