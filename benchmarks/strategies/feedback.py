@@ -49,7 +49,7 @@ class Feedback:
         self._thread.join()
 
     def _run(self) -> None:
-        position = len(self.load.answers)
+        position = self._begun(len(self.load.answers))
         while not self._stop.wait(0.1):
             seen, position = self.load.answers[position:], len(self.load.answers)
             for answer in seen:
@@ -65,6 +65,17 @@ class Feedback:
                     self._stop.wait(0.5)
                     position = len(self.load.answers)
                     break
+
+    def _begun(self, position: int) -> int:
+        """Wait until users meet the good version; who acts on an answer from before has not been in the test.
+
+        Returns:
+            How many answers there were then.
+        """
+        while not any(answer.version == str(BETTER) for answer in self.load.answers[position:]):
+            if self._stop.wait(0.1):
+                break
+        return len(self.load.answers)
 
     def _tell(self, user: int, converted: bool) -> int:
         body = json.dumps({"outcomes": [{"metric": METRIC, "value": float(converted)}]}).encode()

@@ -20,6 +20,7 @@ from hack.stack.install import NAMESPACE as OPERATOR_NAMESPACE
 from hack.stack.install import RELEASE
 
 ROUND_SECONDS = 12.0  # in which every user has sent at least two requests
+REPLICAS = 4  # so that each version has another pod beside the one that is lost
 POD_SECONDS = 30.0  # so long a pod is given to be gone, and another to be there
 
 
@@ -86,7 +87,7 @@ class Sticking:
 
     def run(self) -> dict[str, Any]:
         """Measure, from nothing; return JSON."""
-        self.bench.install(self.held.strategy, traffic=self.held.traffic)
+        self.bench.install(self.held.strategy, traffic=self.held.traffic, replicas=REPLICAS)
         began = len(self.load.answers)
         self.bench.stack.move_alias(ALIAS, BETTER)
         self.bench.until(lambda sight: sight.weight == self.held.weight)
