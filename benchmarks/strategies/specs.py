@@ -82,8 +82,8 @@ SUBJECTS: Mapping[str, Subject] = {
         }},
         {"strategy": {"abTest": {"primary": {"metric": METRIC}}}, "traffic": {"sticky": {"header": USER_HEADER}}},
         traffic={"sticky": {"header": USER_HEADER}},
-        # A hundred users without a failure prove no smaller margin.
-        analysis={"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.08}}]},
+        # A hundred users without a failure prove no smaller margin, and there are hardly more of them.
+        analysis={"minRequests": 50, "metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.08}}]},
         components=("collector",),
         # Nobody tells outcomes, so that nothing is concluded.
         held=Held("abTest", {"abTest": {"primary": {"metric": METRIC, "aggregate": "Mean"}}}, weight=50),
