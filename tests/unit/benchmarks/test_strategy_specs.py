@@ -53,4 +53,4 @@ def test_what_has_to_be_written_is_counted_beyond_the_name_of_the_strategy() -> 
     required = {name: subject.required for name, subject in SUBJECTS.items()}
     assert required == {"recreate": 0, "blueGreen": 0, "canary": 0, "shadow": 0, "abTest": 2}
     assert SUBJECTS["blueGreen"].written == 2
-    assert SUBJECTS["abTest"].written == 9
+    assert SUBJECTS["abTest"].written == 10
