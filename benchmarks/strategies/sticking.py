@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -77,6 +77,11 @@ def _left(versions: list[str], new: str) -> bool:
     return any(one == new != other for one, other in pairwise(versions))
 
 
+def is_live(status: Mapping[str, Any]) -> bool:
+    """Whether the gateway has taken the weight; until then more and more users come to the new version."""
+    return "weightLiveAt" in status.get("rollout", {})
+
+
 @dataclass(frozen=True)
 class Sticking:
     """A rollout that stays at one weight, and what is restarted meanwhile."""
@@ -90,7 +95,7 @@ class Sticking:
         self.bench.install(self.held.strategy, traffic=self.held.traffic, replicas=REPLICAS)
         began = len(self.load.answers)
         self.bench.stack.move_alias(ALIAS, BETTER)
-        self.bench.until(lambda sight: sight.weight == self.held.weight)
+        self.bench.until(lambda sight: sight.weight == self.held.weight and is_live(sight.status))
         time.sleep(TAKEN_UP_SECONDS)
         since = time.monotonic()
         time.sleep(ROUND_SECONDS)

@@ -86,7 +86,7 @@ class World:
     def look(self) -> Sight:
         moved = f"alias {BETTER}" in self.done
         revisions = {"stable": {"name": "rev1", "modelVersion": "1"}}
-        rollout = {"revision": {"name": "rev2", "modelVersion": "2"}, "weight": self.weight}
+        rollout = {"revision": {"name": "rev2", "modelVersion": "2"}, "weight": self.weight, "weightLiveAt": "now"}
         conditions = [{"type": "Ready", "status": "True"}]
         status = {**revisions, "conditions": conditions, "rollout": rollout if moved else {}}
         return Sight({"status": {**status, "weight": self.weight if moved else 0}})
