@@ -83,7 +83,8 @@ OWN_OUTCOMES = (
 STICKING = (
     "A rollout of its own, of the good version with `traffic.sticky`, which stays at one weight. Meanwhile a pod of "
     "each version is deleted, and the operator restarted. Beside the error is the standard deviation of the share, "
-    "were each user drawn by himself. Who went back is counted from the rollout's begin, while the share grew, too."
+    "were each user drawn by himself. With 2 replicas the pod that is deleted is the new version's only one, so that "
+    "its users have to go. Who went back is counted from the rollout's begin, while the share grew, too."
 )
 LEVELS = (
     "Grades follow from the figures by these rules. Against a largest value: none up to a twentieth of it, low up to a "
@@ -145,12 +146,14 @@ def _sticking(result: Result) -> list[str]:
         found = Assigned(**dict(row.sticking))
         share = f"{found.candidate} of {found.users}, wanted {found.weight} %"
         rows.append([
-            held.title, share, f"{100 * found.error:.1f} ± {100 * found.noise:.1f}", str(found.both), str(found.back)
+            held.title, str(found.replicas), share, f"{100 * found.error:.1f} ± {100 * found.noise:.1f}",
+            str(found.both), str(found.back),
         ])  # fmt: skip
     if not rows:
         return []
     head = [
-        "", "users at the new version", "off by, percentage points", "users who met both versions meanwhile",
+        "", "replicas", "users at the new version", "off by, percentage points",
+        "users who met both versions meanwhile",
         "users who went back to the old one",
     ]  # fmt: skip
     return ["## Users who stick", STICKING, _table(head, rows)]

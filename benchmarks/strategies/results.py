@@ -72,6 +72,7 @@ class Stuck(_Stored):
     candidate: int
     both: int
     back: int
+    replicas: int
 
 
 class Row(_Stored):

@@ -34,6 +34,7 @@ class Assigned:
         candidate: came to the version first.
         both: were answered by both.
         back: were answered by the old version after the new one, since the rollout began.
+        replicas: pods that the spec asked for.
     """
 
     weight: int
@@ -41,6 +42,7 @@ class Assigned:
     candidate: int
     both: int
     back: int
+    replicas: int
 
     @property
     def error(self) -> float:
@@ -69,6 +71,7 @@ def assigned(answers: Iterable[Answer], new: int, weight: int, since: float) -> 
         candidate=sum(versions[0] == str(new) for versions in held),
         both=sum(len(set(versions)) > 1 for versions in held),
         back=sum(_left(versions, str(new)) for versions in met),
+        replicas=REPLICAS,
     )
 
 

@@ -55,6 +55,11 @@ class Revision(ApiModel):
         default=None, description="Where the files are, if not with this version in the registry."
     )
 
+    @property
+    def title(self) -> str:
+        """Name it as people know it, for example `penguins/7`."""
+        return f"{self.model_name}/{self.model_version}"
+
 
 class Retired(ApiModel):
     """A revision that takes no more traffic: kept warm until a moment, then scaled to zero, in the end forgotten."""

@@ -113,7 +113,7 @@ def own(rollout: Rollout) -> Variant | None:
 def label(rollout: Rollout) -> str:
     """Name the rollout's own revision for people, for example `large penguins/3`."""
     found = own(rollout)
-    version = f"{rollout.revision.model_name}/{rollout.revision.model_version}"
+    version = rollout.revision.title
     return f"{found.name} {version}" if found else version
 
 
@@ -226,9 +226,7 @@ def stored(record: RolloutRecord | None) -> Mapping[str, Evidence]:
 
 def list_of(variants: Iterable[Variant]) -> str:
     """Name them for people: `candidate penguins/2 (30 %), large penguins/3 (20 %)`."""
-    return ", ".join(
-        f"{one.name} {one.revision.model_name}/{one.revision.model_version} ({one.weight} %)" for one in variants
-    )
+    return ", ".join(f"{one.name} {one.revision.title} ({one.weight} %)" for one in variants)
 
 
 def _left_to_stable(rollout: Rollout) -> int:

@@ -23,7 +23,7 @@ PARKED = "spec.replicas is 0, and nothing is known of a version without pods; ra
 
 def version(revision: Revision | None) -> str:
     """Name a revision as people know it, for example `penguins/7`."""
-    return f"{revision.model_name}/{revision.model_version}" if revision else "nothing"
+    return revision.title if revision else "nothing"
 
 
 def way_in(situation: Situation) -> str:

@@ -117,12 +117,12 @@ def test_every_table_of_the_page_is_even() -> None:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-STUCK = {"weight": 50, "users": 200, "candidate": 92, "both": 3, "back": 1}
+STUCK = {"weight": 50, "users": 200, "candidate": 92, "both": 3, "back": 1, "replicas": 4}
 
 
 def test_whether_users_stick_is_a_table_of_those_that_were_measured() -> None:
     text = page(result(row("recreate"), row("canary", sticking=STUCK), row("abTest", sticking=None)), PLOT)
-    assert "| canary, sticky | 92 of 200, wanted 50 % | 4.0 ± 3.5 | 3 | 1 |" in text
+    assert "| canary, sticky | 4 | 92 of 200, wanted 50 % | 4.0 ± 3.5 | 3 | 1 |" in text
     assert "| abTest | " not in text.partition("## Users who stick")[2].partition("##")[0]
     assert "Users who stick" not in page(ALL, PLOT)
 

@@ -16,7 +16,7 @@ from benchmarks.strategies import sticking
 from benchmarks.strategies.__main__ import stuck
 from benchmarks.strategies.results import Stuck
 from benchmarks.strategies.specs import SUBJECTS, Held
-from benchmarks.strategies.sticking import Assigned, Sticking, assigned
+from benchmarks.strategies.sticking import REPLICAS, Assigned, Sticking, assigned
 from hack.demo.watching import Sight
 from hack.load import Answer, Load
 from tests.unit.benchmarks.test_strategy_figures import history
@@ -30,21 +30,23 @@ def found(*histories: str, since: float = 0.0) -> Assigned:
 
 
 def test_users_belong_to_the_version_they_came_to_first() -> None:
-    assert found("1111", "2222", "-222", "2111") == Assigned(50, users=4, candidate=3, both=1, back=1)
+    assert found("1111", "2222", "-222", "2111") == Assigned(
+        50, users=4, candidate=3, both=1, back=1, replicas=REPLICAS
+    )
 
 
 def test_who_came_to_the_new_version_before_its_share_stayed_has_not_met_both_meanwhile() -> None:
-    assert found("1222", "2211", since=2.0) == Assigned(50, users=2, candidate=1, both=0, back=1)
+    assert found("1222", "2211", since=2.0) == Assigned(50, users=2, candidate=1, both=0, back=1, replicas=REPLICAS)
 
 
 def test_who_was_not_answered_is_no_user_and_hides_no_way_back() -> None:
-    assert found("----", "2-1-") == Assigned(50, users=1, candidate=1, both=1, back=1)
-    assert found() == Assigned(50, 0, 0, 0, 0)
+    assert found("----", "2-1-") == Assigned(50, users=1, candidate=1, both=1, back=1, replicas=REPLICAS)
+    assert found() == Assigned(50, 0, 0, 0, 0, REPLICAS)
     assert (found().error, found().noise) == (0.0, 0.0)
 
 
 def test_the_error_stands_beside_what_chance_makes_of_it() -> None:
-    counted = Assigned(20, users=400, candidate=92, both=0, back=0)
+    counted = Assigned(20, users=400, candidate=92, both=0, back=0, replicas=REPLICAS)
     assert counted.error == pytest.approx(0.03)
     assert counted.noise == pytest.approx(math.sqrt(0.2 * 0.8 / 400))
     assert replace(counted, weight=26).error == pytest.approx(0.03)
@@ -102,7 +104,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def test_a_pod_of_each_version_and_the_operator_are_restarted(world: World) -> None:
     bench = Bench(cast(Any, world), cast(Any, world))
     counted = Stuck.model_validate(Sticking(bench, HELD, world.load).run())
-    assert counted == Stuck(weight=50, users=2, candidate=1, both=0, back=0)
+    assert counted == Stuck(weight=50, users=2, candidate=1, both=0, back=0, replicas=REPLICAS)
     restarts = world.done[world.done.index(f"alias {BETTER}") + 1 :]
     assert [line.split(" --")[0] for line in restarts] == [
         "get pods -n bench -l sluice.dev/revision=rev2 -o name", "delete pod/x -n bench",

@@ -206,6 +206,19 @@ class Moment:
         plan = self.plan
         return replace(self, status=plan.status, record=plan.entry.record if plan.entry else self.record)
 
+    def decides_the_same_anew(self, looks: int) -> None:
+        """Whoever has nothing but what is stored decides, in each of these looks, what this one decides."""
+        moment = self
+        for _ in range(looks):
+            stored = moment.next()
+            again = replace(
+                stored,
+                status=type(stored.status).model_validate(stored.status.to_kubernetes()),
+                record=stored.record and type(stored.record).model_validate(stored.record.to_kubernetes()),
+            )
+            assert again.plan.status.to_kubernetes() == stored.plan.status.to_kubernetes()
+            moment = stored.later(1)
+
 
 def recorded(stable: Revision | None, rollout: Rollout, evidence: Evidence) -> RolloutRecord:
     """The record of a rollout of which only the beginning was decided."""

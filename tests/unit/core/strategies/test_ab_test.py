@@ -452,13 +452,4 @@ def test_what_nobody_can_conclude_is_never_concluded(
 @settings(max_examples=100, deadline=None)
 def test_an_operator_that_starts_anew_decides_the_same(share: int, ready: int, looks: int) -> None:
     """All there is to know is in the record, the status and the world."""
-    moment = won(at(1, live=share, weight=share).running("2", ready))
-    for _ in range(looks):
-        stored = moment.next()
-        again = replace(
-            stored,
-            status=type(stored.status).model_validate(stored.status.to_kubernetes()),
-            record=stored.record and type(stored.record).model_validate(stored.record.to_kubernetes()),
-        )
-        assert again.plan.status.to_kubernetes() == stored.plan.status.to_kubernetes()
-        moment = stored.later(1)
+    won(at(1, live=share, weight=share).running("2", ready)).decides_the_same_anew(looks)
