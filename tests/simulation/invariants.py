@@ -71,6 +71,7 @@ class Invariants:
 
     def after_write(self, world: World, before: Before) -> None:
         now = self.before_write(world)
+        self._kinds(world)  # also of a look that dies after its first write
         if now.weights != before.weights:
             self._route(world, now)
             self._shared(world, now)
@@ -88,10 +89,16 @@ class Invariants:
 
     def after_look(self, world: World, status: ModelDeploymentStatus | None, *, complete: bool) -> None:
         """Compare the controller's evidence with what the pods have answered; `complete`: the look did not fail."""
+        self._kinds(world)
         if status is None or status.rollout is None or status.stable is None:
             return
         for rollout in seen_by_each(status.rollout):
             self._counted(world, rollout, status.stable, complete=complete)
+
+    def _kinds(self, world: World) -> None:
+        """Who begins to count something else begins where the counters stand."""
+        for count in self.counts.values():
+            count.exact = count.exact and count.users is counts_users(world)
 
     def _counted(self, world: World, rollout: Rollout, stable: Revision, *, complete: bool) -> None:
         count = self.counts.get(key_of(rollout))
@@ -110,8 +117,6 @@ class Invariants:
             count.exact = False  # who ends takes with him what was not read yet
         if rollout.weight == 0 and rollout.weight_changed_at:
             count.exact = False  # a weight that was taken back: with no traffic there is nothing to compare
-        if count.users is not counts_users(world):
-            count.exact = False  # who begins to count something else begins where the counters stand
         if any(life.skew != world.skew for arm in arms for life in arm):
             count.exact = False  # a clock was set: who is older than the rollout can't be told for sure
         total = rollout.evidence.total

@@ -76,6 +76,7 @@ FOUND = (
     300_615,
     400_630,
     500_741,
+    501_177,
 )  # each has found something once
 
 
