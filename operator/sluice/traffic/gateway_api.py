@@ -17,7 +17,7 @@ from sluice.resources.naming import Manifest, metadata, object_name, owned_label
 from sluice.resources.service import MIRROR_PORT, PORT
 from sluice.traffic.gateway_status import read, read_slots, tells
 from sluice.traffic.provider import Challenger, Mirror, Trial, Wanted
-from sluice.traffic.slots import PERCENT, Slot, arrange, place
+from sluice.traffic.slots import Slot, arrange, place, written
 
 __all__ = [
     "Challenger",
@@ -108,9 +108,7 @@ def render(
     else:
         slots = place(wanted, slots, kept=kept, **how)
     on = trial if trial and _is_on(trial, slots) else None
-    # Percent read better, where they are enough; but users stay with a version only while the whole is the same.
-    unit = PERCENT if not traffic.sticky and all(slot.share % PERCENT == 0 for slot in slots) else 1
-    backends = [_backend(name, slot.revision, slot.share // unit) for slot in slots]
+    backends = [_backend(name, slot.revision, slot.share) for slot in written(slots)]
     labels = metadata(name=name, namespace=namespace, labels=owned_labels(name), owner=owner)
     return _route(
         labels, traffic, hostnames=traffic.hostnames, prefix=_prefix(traffic.path_prefix), assignment=RANDOM,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sluice.core.observation import RouteState
 from sluice.resources.naming import revision_of
-from sluice.traffic.slots import FOREIGN, PERCENT, WHOLE, Slot
+from sluice.traffic.slots import FOREIGN, PERCENT, VACANT, WHOLE, Slot
 
 REQUIRED = ("Accepted", "ResolvedRefs")
 
@@ -31,16 +31,19 @@ def read(route: Mapping[str, Any]) -> RouteState:
 
 
 def read_slots(route: Mapping[str, Any]) -> tuple[Slot, ...]:
-    """Return the backends of the first rule in their order; what is no revision's Service is `service/NAME`."""
+    """Return the backends of the first rule in their order; what is no revision's Service is `service/NAME`.
+
+    A place that is vacant has a share of 0, whoever fills it.
+    """
     name = str(_dict(route.get("metadata")).get("name", "")).partition(".")[0]  # all but the general one have a suffix
     rules = [_dict(rule) for rule in _list(_dict(route.get("spec")).get("rules"))]
     backends = [ref for ref in _list(rules[0].get("backendRefs") if rules else None) if isinstance(ref, dict)]
-    weights = [_weight(backend) for backend in backends]
-    total = sum(weights)
+    standing = [(str(backend.get("name", "")), _weight(backend)) for backend in backends]
+    total, most = sum(weight for _, weight in standing), dict(sorted(standing, key=lambda one: one[1]))
     slots = []
-    for backend, weight in zip(backends, weights, strict=True):
-        service = str(backend.get("name", ""))
-        share = max(1, round(WHOLE * weight / total)) if weight else 0
+    for service, weight in standing:
+        vacant = weight == VACANT < most[service]  # as it is written, whatever has become of the other weights
+        share = max(1, round(WHOLE * weight / total)) if weight and not vacant else 0
         slots.append(Slot(revision_of(name, service) or f"{FOREIGN}{service}", share))
     return tuple(slots)
 

@@ -7,6 +7,10 @@ comes in *parked* (its cluster exists, with next to no traffic) before it gets i
 it leaves. Each step waits until the one before it has *settled*: the gateway has taken it, and its proxies had time to
 learn of it; of two steps in quick succession they would see only the last.
 
+How long proxies take nobody says, and it may be longer than that. So a route always has places to spare, whose clusters
+exist: `written`. Who comes into one is only new endpoints of a cluster that all proxies know; until they know these,
+requests go where they went.
+
 Mostly a revision has one position, and which does not matter: `place`. In an A/B test with sticky users it has several,
 and their order says whose they are: `arrange`.
 """
@@ -20,6 +24,8 @@ from datetime import timedelta
 WHOLE = 1_000_000  # the largest weight of the Gateway API; shares are counted in millionths
 PERCENT = WHOLE // 100
 COMING, LEAVING = 1, 2  # parked: one or two requests in a million
+VACANT = 3  # of somebody else, in a place that is nobody's
+PLACES = 3  # stable, a candidate, and who was stable before
 FOREIGN = "service/"
 MOST_BACKENDS = 16  # of a rule of the Gateway API
 
@@ -171,6 +177,21 @@ def arrange(
     displaced = _without(route.homes(others), homes)
     behind = {index: revision for revision, index in zip(displaced, free, strict=False)}
     return _step(aims, stay, route, control, behind) or tuple(wanted)
+
+
+def written(slots: Sequence[Slot]) -> tuple[Slot, ...]:
+    """Return the backends as they stand in the route: vacant places, which have a share of 0, are filled.
+
+    Each has the end (or the beginning) of the part of a neighbour, so that the same requests go to the same revision.
+    """
+    filled = dict(enumerate(slots))
+    rich = [index for index, slot in filled.items() if slot.share > VACANT * MOST_BACKENDS]
+    for index in range(max(len(slots), PLACES)):
+        if index not in filled or not filled[index].share:
+            host = max((one for one in rich if one < index), default=rich[0])
+            filled[index] = Slot(filled[host].revision, VACANT)
+            filled[host] = Slot(filled[host].revision, filled[host].share - VACANT)
+    return tuple(filled[index] for index in range(len(filled)))
 
 
 def _step(

@@ -13,7 +13,7 @@ from sluice.api.strategy import Preview
 from sluice.api.traffic import GatewayRef, Traffic
 from sluice.traffic import gateway_api
 
-from tests.unit.traffic.routes import OWNER, TRAFFIC, differing, render
+from tests.unit.traffic.routes import OWNER, TRAFFIC, backends_of, differing, render
 
 revisions = st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True)
 
@@ -46,6 +46,7 @@ def test_every_backend_has_its_own_filter_even_a_single_one(split: dict[str, int
 
 def test_a_change_of_weight_changes_nothing_but_weights() -> None:
     before, after = render({"a": 90, "b": 10}), render({"a": 50, "b": 50})
+    assert [name for name, _ in backends_of(before)] == ["birds-a", "birds-b", "birds-b"], "the last place is vacant"
     assert differing(after, before) == ["spec.rules[0].backendRefs[0].weight", "spec.rules[0].backendRefs[1].weight"]
 
 
@@ -91,7 +92,7 @@ def test_the_whole_route() -> None:
                             }
                         ],
                     }
-                    for revision, weight in (("a", 95), ("b", 5))
+                    for revision, weight in (("a", 950_000), ("b", 50_000 - 3), ("b", 3))
                 ],
             }
         ],

@@ -85,6 +85,7 @@ def edited(*backends: object) -> dict[str, Any]:
         ([{"name": "birds-a", "weight": 9}, {"name": "birds-b"}], {"a": 90, "b": 10}),
         ([{"name": "birds-a", "weight": 999}, {"name": "birds-b", "weight": 1}], {"a": 100, "b": 1}),
         ([{"name": "birds-a", "weight": 50}, {"name": "birds-a", "weight": 50}], {"a": 100}),
+        ([{"name": "birds-a", "weight": 97}, {"name": "birds-b", "weight": 3}], {"a": 97, "b": 3}),
         ([{"name": "mine", "weight": 100}], {"service/mine": 100}),
         ([{"name": "birds-a", "weight": "half"}, {"weight": True}, None, 7], {}),
         ([{"name": "birds-a", "weight": 0}], {}),
@@ -93,6 +94,12 @@ def edited(*backends: object) -> dict[str, Any]:
 )
 def test_hand_edited_weights_are_read_for_what_they_do(backends: list[object], weights: dict[str, int]) -> None:
     assert gateway_api.read(edited(*backends)).weights == weights
+
+
+def test_a_vacant_place_is_known_for_one_whatever_becomes_of_the_weights() -> None:
+    route = render({"a": 100})
+    route["spec"]["rules"][0]["backendRefs"][0]["weight"] = 40
+    assert [slot.share > 0 for slot in gateway_api.read_slots(route)] == [True, False, False]
 
 
 def paths(value: object, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

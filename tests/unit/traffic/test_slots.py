@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice.traffic.slots import COMING, LEAVING, PERCENT, WHOLE, Slot, place
+from sluice.traffic.slots import COMING, LEAVING, PERCENT, PLACES, VACANT, WHOLE, Slot, place, written
 
 BESIDE_COMING = WHOLE - COMING
 BESIDE_LEAVING = WHOLE - LEAVING
@@ -220,6 +220,45 @@ def test_proxies_that_miss_steps_find_every_cluster_in_its_place(
             assert served(live).items() <= clusters(earlier).items(), "traffic only for whom the proxies know"
             assert served(earlier).items() <= clusters(live).items(), "who has traffic stays where it is"
         known.append(live)
+
+
+@pytest.mark.parametrize(
+    ("placed", "filled"),
+    [
+        pytest.param([("a", WHOLE)], [("a", WHOLE - 2 * VACANT), ("a", VACANT), ("a", VACANT)], id="one revision"),
+        pytest.param(
+            [("a", 90 * PERCENT), ("b", 10 * PERCENT)],
+            [("a", 90 * PERCENT), ("b", 10 * PERCENT - VACANT), ("b", VACANT)],
+            id="the end of the part before it",
+        ),
+        pytest.param(
+            [("b", 0), ("b", BESIDE_LEAVING), ("a", LEAVING)],
+            [("b", VACANT), ("b", BESIDE_LEAVING - VACANT), ("a", LEAVING)],
+            id="at the front the beginning of the part behind it",
+        ),
+        pytest.param(
+            [("a", BESIDE_LEAVING), ("b", LEAVING), ("a", 0)],
+            [("a", BESIDE_LEAVING - VACANT), ("b", LEAVING), ("a", VACANT)],
+            id="who is parked has nothing to give",
+        ),
+    ],
+)
+def test_vacant_places_are_filled(placed: list[tuple[str, int]], filled: list[tuple[str, int]]) -> None:
+    assert written(slots(*placed)) == slots(*filled)
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), st.booleans()), max_size=6), st.booleans())
+def test_one_rollout_after_the_other_changes_no_cluster(rollouts: list[tuple[int, bool]], keeps: bool) -> None:
+    stable, before = "v0", "none"
+    live = place({stable: 100}, (), **UNSETTLED)
+    for number, (weight, promoted) in enumerate(rollouts, 1):
+        candidate = f"v{number}"
+        last = {candidate: 100} if promoted else {stable: 100}
+        for split in ({stable: 100 - weight, candidate: weight}, last):
+            for _ in range(4):
+                live = place(split, live, settled=True, kept={before} if keeps else ())
+                assert len(written(live)) == PLACES
+        before, stable = (stable, candidate) if promoted else (before, stable)
 
 
 def served(route: tuple[Slot, ...]) -> dict[str, int]:
