@@ -14,7 +14,16 @@ from collections.abc import Callable
 
 from hack.stack.commands import ROOT, StackError
 from hack.stack.install import bring_up
-from hack.stories.strategies import ab_test, blue_green, gates, recreate, shadow, sticky_canary, without_gateway
+from hack.stories.strategies import (
+    ab_test,
+    blue_green,
+    gates,
+    recreate,
+    shadow,
+    sticky_canary,
+    variants,
+    without_gateway,
+)
 from hack.stories.teller import NAMESPACE, NeverHappenedError, Teller
 from hack.stories.trouble import mistakes, no_traffic, superseded, surroundings
 from hack.stories.versions import bad_version, cannot_start, first_install, good_version
@@ -29,7 +38,7 @@ recommended is granted at that moment.
 """
 STORIES = (
     *(first_install, good_version, bad_version, cannot_start),
-    *(blue_green, recreate, shadow, ab_test, sticky_canary, gates, without_gateway),
+    *(blue_green, recreate, shadow, ab_test, variants, sticky_canary, gates, without_gateway),
     *(no_traffic, superseded, surroundings, mistakes),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hack.stories.teller import BETTER, FAILING, FIRST, NAME, NAMESPACE, STICKY, Teller
+from hack.stories.teller import BETTER, FAILING, FIRST, NAME, NAMESPACE, STICKY, VARIANT, Teller
 from hack.users import METRIC
 
 
@@ -85,6 +85,32 @@ def ab_test(tell: Teller) -> None:
         tell.alias(FIRST)
         tell.until(lambda s: s.get("verdict") == "NoWinner", "nobody wins")
         tell.moment("Another test, and no winner: what has served goes on serving, and nothing is wrong.")
+
+
+def variants(tell: Teller) -> None:
+    """Three versions at once, of which one fails."""
+    tell.story("A/B test of three versions: one fails, one wins")
+    tell.alias(FIRST, VARIANT)
+    variant = {"name": "large", "model": {"uri": f"models:/penguins@{VARIANT}"}, "weight": 30}
+    wants = {
+        "weight": 30, "variants": [variant], "primary": {"metric": METRIC, "window": "5s"}, "minUnits": 60,
+        "minDuration": "60s", "maxDuration": "1h", "onWinner": "Notify",
+    }  # fmt: skip
+    errors = {"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.05}}]}
+    tell.begin(traffic=STICKY, strategy={"abTest": wants}, analysis=errors, scaleDownDelaySeconds=0)
+    with tell.users({FIRST: 0.1, BETTER: 0.6, FAILING: 0.2}):
+        tell.alias(FAILING, VARIANT)
+        tell.alias(BETTER)
+        tell.until(lambda s: s.get("rollout", {}).get("weight") == 30, "the test begins")
+        tell.says("large")
+        tell.moment("Each user has one of three versions.")
+        tell.until(lambda s: any("dropped" in one for one in s["rollout"]["variants"]), "one leaves")
+        tell.moment("The variant fails on some rows: it leaves, and its users go back to the old version.")
+        tell.until(lambda s: s.get("verdict") == "Winner", "the other one wins")
+        tell.moment("The candidate has won. `onWinner: Notify` says so, and leaves it to a person.")
+        tell.plugin("promote", NAME, "--revision", tell.rejected())
+        tell.serves(BETTER)
+        tell.moment("Done, without another test.")
 
 
 def sticky_canary(tell: Teller) -> None:

@@ -16,7 +16,7 @@ from hack.stack.commands import ROOT, Shell
 from hack.stack.install import Stack
 from hack.users import HEADER, Users
 
-NAMESPACE, NAME, ALIAS = "shop", "penguins", "stories"
+NAMESPACE, NAME, ALIAS, VARIANT = "shop", "penguins", "stories", "storiesvariant"
 PATIENCE_SECONDS = 120.0
 WIDTH = "112"
 FIRST, BETTER, FAILING, BROKEN = 1, 2, 3, 4
@@ -78,9 +78,9 @@ class Teller:
         manifest = {"apiVersion": "sluice.dev/v1alpha1", "kind": "ModelDeployment", "metadata": meta}
         self.shell.apply(json.dumps(manifest | {"spec": default | spec}))
 
-    def alias(self, version: int) -> None:
+    def alias(self, version: int, name: str = ALIAS) -> None:
         """Move the alias, as CI does."""
-        self.stack.move_alias(ALIAS, version)
+        self.stack.move_alias(name, version)
 
     def plugin(self, *words: str) -> None:
         """Use the plugin."""
@@ -114,6 +114,11 @@ class Teller:
         self.alias(version)
         self.apply(**spec)
         self.serves(version)
+
+    def rejected(self) -> str:
+        """Return the revision that was rejected last, or told of."""
+        name: str = self.status()["rejected"][-1]["revision"]["name"]
+        return name
 
     def traffic(self, rate: float) -> Load:
         """Real requests through the gateway."""

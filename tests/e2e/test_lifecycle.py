@@ -91,7 +91,7 @@ def test_the_operator_tells_prometheus_what_it_does(subject: Subject, traffic: T
     with traffic(20):
         subject.alias_to(BETTER)
         subject.until(lambda s: s.get("step") == "2/2 pause", "half of the traffic goes to version 2")
-        this = f'{{name="model",namespace="{subject.namespace}"}}'
+        this = f'{{name="model",namespace="{subject.namespace}",variant="candidate"}}'
         pods = subject.stack.shell.kubectl("-n", NAMESPACE, "get", "pods", "-o", "jsonpath={.items[*].metadata.name}")
         told = [
             subject.stack.shell.kubectl("get", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy/metrics")

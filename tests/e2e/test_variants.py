@@ -17,7 +17,7 @@ from tests.e2e.test_ab_test import ERRORS, under_test
 
 pytestmark = pytest.mark.alone  # a request that fails for want of a core counts against a version
 
-FIRST, BETTER, SLOW = 1, 2, 5
+FIRST, BETTER, FAILING, SLOW = 1, 2, 3, 5
 Coming = Callable[[Mapping[str, float]], Users]
 
 
@@ -39,12 +39,12 @@ def large(subject: Subject) -> str:
     return f"{subject.alias}large"
 
 
-def begin(subject: Subject) -> Status:
+def begin(subject: Subject, variant: int = SLOW) -> Status:
     """Let both names mean other versions, and wait until both have users that count.
 
     What is seen between the two moves may be a test of the first one alone; the second makes it another one.
     """
-    subject.stack.move_alias(large(subject), SLOW)
+    subject.stack.move_alias(large(subject), variant)
     subject.alias_to(BETTER)
     return subject.until(lambda s: min(counted(s, "candidate"), counted(s, "large")) > 0, "users of all versions count")
 
@@ -102,6 +102,18 @@ def test_who_is_worse_leaves_and_only_his_users_move(subject: Subject, users: Co
         assert status["rollout"]["revision"]["modelVersion"] == str(BETTER)
         assert status["rollout"]["weight"] == 30
     assert coming.failed == []
+
+
+def test_who_fails_leaves_and_a_winner_is_told_of(subject: Subject, users: Coming) -> None:
+    install(subject, minDuration="30s", onWinner="Notify")
+    with users({str(FIRST): 0.1, str(BETTER): 0.7, str(FAILING): 0.7}) as coming:
+        begin(subject, FAILING)
+        subject.until(lambda s: dropped(s, "large") == "HarmProven", "the variant is dropped")
+        status = subject.until(lambda s: rejected(s) == BETTER and "rollout" not in s, "the test is over")
+        told = {one["revision"]["modelVersion"]: one["reason"] for one in status["rejected"]}
+        assert told == {str(FAILING): "HarmProven", str(BETTER): "Winner"}
+        subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "nothing changes by itself")
+    assert {visit.version for visit in coming.failed} <= {str(FAILING)}
 
 
 def test_an_abort_leaves_nobody_but_the_old_version(subject: Subject, users: Coming) -> None:

@@ -75,6 +75,7 @@ FOUND = (
     100_436,
     300_615,
     400_630,
+    500_516,
     500_741,
     501_177,
 )  # each has found something once

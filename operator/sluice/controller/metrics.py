@@ -8,14 +8,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from sluice.api.ab_test import CANDIDATE
 from sluice.api.status import ModelDeploymentStatus, Rollout
 from sluice.controller.observer import Observer
+from sluice.core import variants
 from sluice.core.ending import end_of
 from sluice.core.observation import ResolvedModel, Unresolved
 from sluice.registry.watch import Registry
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-LABELS = ("namespace", "name")
+LABELS = ("namespace", "name", "variant")
 
 
 class Rollouts(Collector):
@@ -27,7 +29,7 @@ class Rollouts(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
         weight = GaugeMetricFamily(
-            "sluice_rollout_weight_percent", "Traffic that the route gives the candidate.", labels=LABELS
+            "sluice_rollout_weight_percent", "Traffic that the route gives a candidate.", labels=LABELS
         )
         requests = GaugeMetricFamily(
             "sluice_rollout_requests", "Requests taken into the evidence.", labels=(*LABELS, "arm")
@@ -38,17 +40,25 @@ class Rollouts(Collector):
             "Share of a proof of harm, or of safety; 1 is a proof.",
             labels=(*LABELS, "of"),
         )
-        for key, rollout in self.going_on.items():
-            total = rollout.evidence.total
-            weight.add_metric(key, rollout.percent)
-            requests.add_metric((*key, "stable"), total.stable_requests)
-            requests.add_metric((*key, "candidate"), total.candidate_requests)
-            errors.add_metric((*key, "stable"), total.stable_errors)
-            errors.add_metric((*key, "candidate"), total.candidate_errors)
+        for key, variant, rollout in self._standing():
+            labels, total = (*key, variant), rollout.evidence.total
+            weight.add_metric(labels, rollout.percent)
+            requests.add_metric((*labels, "stable"), total.stable_requests)
+            requests.add_metric((*labels, "candidate"), total.candidate_requests)
+            errors.add_metric((*labels, "stable"), total.stable_errors)
+            errors.add_metric((*labels, "candidate"), total.candidate_errors)
             for of, share in (("harm", rollout.evidence.harm), ("safety", rollout.evidence.safe)):
                 if share is not None:
-                    proof.add_metric((*key, of), share)
+                    proof.add_metric((*labels, of), share)
         yield from (weight, requests, errors, proof)
+
+    def _standing(self) -> Iterator[tuple[tuple[str, str], str, Rollout]]:
+        """Yield each version that is tried, by the name that it has in its test; `candidate` where there is no test."""
+        for key, rollout in self.going_on.items():
+            mine = variants.own(rollout)
+            yield key, mine.name if mine else CANDIDATE, rollout
+            for one in variants.others(rollout):
+                yield key, one.name, variants.view(rollout, one)
 
 
 class Metrics(Observer):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client.exposition import generate_latest
-from sluice.api.status import Counts, ModelDeploymentStatus, Rejected
+from sluice.api.status import Counts, ModelDeploymentStatus, Rejected, Variant
 from sluice.controller.metrics import Counted, Metrics
 from sluice.core.observation import ResolvedModel, Unresolved
 
@@ -60,14 +60,31 @@ def test_a_rollout_shows_its_weight_and_counts_while_it_goes_on(metrics: Metrics
     evidence = LATER.rollout.evidence.model_copy(update={"total": counts, "harm": None, "safe": 0.25})
     status = LATER.model_copy(update={"rollout": LATER.rollout.model_copy(update={"evidence": evidence})})
     metrics.stands("shop", "penguins", status)
-    me = 'name="penguins",namespace="shop"'
-    assert series(metrics, "sluice_rollout_weight_percent") == {f"{{{me}}}": 77.0}
+    me, variant = 'name="penguins",namespace="shop"', 'variant="candidate"'
+    assert series(metrics, "sluice_rollout_weight_percent") == {f"{{{me},{variant}}}": 77.0}
     assert series(metrics, "sluice_rollout_errors") == {
-        f'{{arm="stable",{me}}}': 2.0, f'{{arm="candidate",{me}}}': 1.0,
+        f'{{arm="stable",{me},{variant}}}': 2.0, f'{{arm="candidate",{me},{variant}}}': 1.0,
     }  # fmt: skip
-    assert series(metrics, "sluice_rollout_proof_ratio") == {f'{{{me},of="safety"}}': 0.25}
+    assert series(metrics, "sluice_rollout_proof_ratio") == {f'{{{me},of="safety",{variant}}}': 0.25}
     metrics.stands("shop", "penguins", PROMOTED)
     assert series(metrics, "sluice_rollout_") == {}
+
+
+def test_each_version_of_a_test_stands_for_itself_as_long_as_it_is_in_it(metrics: Metrics) -> None:
+    assert LATER.rollout
+    others = [CANDIDATE.model_copy(update={"name": name}) for name in ("rev3", "rev4")]
+    tested = (
+        Variant(name="small", revision=CANDIDATE, weight=77),
+        Variant(name="large", revision=others[0], weight=13),
+        Variant(name="gone", revision=others[1], weight=5, dropped="HarmProven"),
+    )
+    metrics.stands(
+        "shop", "x", LATER.model_copy(update={"rollout": LATER.rollout.model_copy(update={"variants": tested})})
+    )
+    weights = series(metrics, "sluice_rollout_weight_percent")
+    assert weights == {
+        '{name="x",namespace="shop",variant="small"}': 77.0, '{name="x",namespace="shop",variant="large"}': 13.0,
+    }  # fmt: skip
 
 
 def test_what_is_deleted_in_mid_rollout_is_forgotten(metrics: Metrics) -> None:
@@ -75,7 +92,9 @@ def test_what_is_deleted_in_mid_rollout_is_forgotten(metrics: Metrics) -> None:
     metrics.stands("shop", "whales", LATER)
     metrics.gone("shop", "penguins")
     metrics.gone("shop", "penguins")
-    assert list(series(metrics, "sluice_rollout_weight_percent")) == ['{name="whales",namespace="shop"}']
+    assert list(series(metrics, "sluice_rollout_weight_percent")) == [
+        '{name="whales",namespace="shop",variant="candidate"}'
+    ]
 
 
 def test_looks_and_their_errors_are_counted(metrics: Metrics) -> None:
