@@ -73,20 +73,22 @@ test-unit: venv  ## Unit tests, properties and the simulation: no cluster
 	$(PYTEST) -n $(CORES) tests/simulation
 	$(PYTEST) $(PARALLEL) -m "not integration" tests/unit
 
+# The stack and the tests on its cluster; of those that need no stack $(1) may leave some out.
+define ON_STACK
+@$(RUN)/python -m hack.stack --cluster $(TEST_CLUSTER)
+$(ON_CLUSTER) $(PARALLEL) tests/unit tests/integration $(1)
+$(ON_CLUSTER) $(WAITING) -m "not alone$(HERE)" tests/e2e
+$(ON_CLUSTER) -m "alone$(HERE)" tests/e2e
+endef
+
 .PHONY: test-e2e
 test-e2e: venv  ## Only the tests on the real cluster
-	@$(RUN)/python -m hack.stack --cluster $(TEST_CLUSTER)
-	$(ON_CLUSTER) $(PARALLEL) -m "integration$(HERE)" tests/unit tests/integration
-	$(ON_CLUSTER) $(WAITING) -m "not alone$(HERE)" tests/e2e
-	$(ON_CLUSTER) -m "alone$(HERE)" tests/e2e
+	$(call ON_STACK,-m "integration$(HERE)")
 
 .PHONY: test
 test: lint typecheck  ## Everything, on a cluster of its own
 	$(PYTEST) -n $(CORES) tests/simulation
-	@$(RUN)/python -m hack.stack --cluster $(TEST_CLUSTER)
-	$(ON_CLUSTER) $(PARALLEL) tests/unit tests/integration
-	$(ON_CLUSTER) $(WAITING) -m "not alone$(HERE)" tests/e2e
-	$(ON_CLUSTER) -m "alone$(HERE)" tests/e2e
+	$(call ON_STACK)
 
 .PHONY: schedules
 schedules: venv  ## Run 10,000 random schedules of faults in simulation (some of each kind; about two hours on 2 cores)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from sluice_training.data import request_rows
@@ -17,6 +13,7 @@ from hack.load import Load
 from hack.stack.install import Stack, bring_up
 from tests.e2e.inside import InsideLoad
 from tests.e2e.subject import Subject
+from tests.exclusive import one_at_a_time
 
 CLUSTER = os.environ.get("SLUICE_TEST_CLUSTER", "sluice-test")
 
@@ -31,15 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack(pytestconfig: pytest.Config) -> Stack:
     """The stack; of several workers one brings it up, and the others find it."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled(), _one_at_a_time():
+    with capture.global_and_fixture_disabled(), one_at_a_time(f"{CLUSTER}-stack"):
         return bring_up(CLUSTER, print)
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    with (Path(tempfile.gettempdir()) / f"{CLUSTER}-stack.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture

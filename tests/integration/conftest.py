@@ -19,6 +19,8 @@ import pytest
 import yaml
 from kubernetes import config
 
+from tests.exclusive import one_at_a_time
+
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = os.environ.get("SLUICE_TEST_CLUSTER", "sluice-test")
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -98,7 +100,9 @@ def server(kubeconfig: Path) -> Iterator[Server]:
 def installed(server: Server) -> dict[str, Any]:
     """The checked-in CRDs, stored; returns ModelDeployment's. They stay there: other tests may use them by now."""
     texts = (ROOT / "manifests" / "crd.yaml").read_text()
-    stored = {crd["metadata"]["name"]: store(server, crd) for crd in yaml.safe_load_all(texts)}
+    # A worker that finds them stored by another has to wait, as the other does, until the API server serves them.
+    with one_at_a_time(f"{CLUSTER}-crds"):
+        stored = {crd["metadata"]["name"]: store(server, crd) for crd in yaml.safe_load_all(texts)}
     return stored["modeldeployments.sluice.dev"]
 
 

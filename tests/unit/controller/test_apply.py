@@ -2,141 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from sluice.api.status import ModelDeploymentStatus
 from sluice.controller.apply import Applier
-from sluice.controller.gates import Gates
 from sluice.controller.memory import Memory
-from sluice.controller.observer import NOBODY, Observer
+from sluice.controller.observer import Observer
 from sluice.controller.reconcile import Reconciler
 from sluice.controller.records import Records
 from sluice.core import observation
-from sluice.core.observation import Pod, ResolvedModel, Scrape, Silent, Unresolved
-from sluice.core.plan import Event
-from sluice.kube.api import KubeApi, Manifest, Resource
-from sluice.kube.errors import KubeError, NotFoundError, RefusedError, UnavailableError
+from sluice.core.observation import Silent
+from sluice.kube.errors import NotFoundError, RefusedError, UnavailableError
 
-from tests.simulation.controller import SimulatedApi
-from tests.simulation.gates import SimulatedHooks
 from tests.simulation.invariants import Invariants, weights
-from tests.simulation.simulation import installed
 from tests.simulation.world import NAME, NAMESPACE, World
-
-
-@dataclass
-class FailingApi(SimulatedApi):
-    """Refuses to write some kinds, and notes what is written."""
-
-    failing: dict[str, KubeError] = field(default_factory=dict)
-    written: list[tuple[str, str]] = field(default_factory=list)
-
-    def note(self, verb: str, kind: str) -> None:
-        if kind in self.failing:
-            raise self.failing[kind]
-        self.written.append((verb, kind))
-
-    async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
-        self.note("apply", resource.kind)
-        return await super().apply(resource, manifest)
-
-    async def apply_status(self, resource: Resource, manifest: Manifest) -> Manifest:
-        self.note("status", resource.kind)
-        return await super().apply_status(resource, manifest)
-
-    async def create(self, resource: Resource, manifest: Manifest) -> None:
-        self.note("create", resource.kind)
-        await super().create(resource, manifest)
-
-    async def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
-        self.note("merge", resource.kind)
-        return await super().merge(resource, namespace, name, patch)
-
-
-@dataclass
-class Bench:
-    """A cluster on which version 1 serves, and a reconciler to look at it."""
-
-    world: World
-    api: FailingApi
-    memory: Memory = field(default_factory=Memory)
-    observer: Observer = NOBODY
-    notices: list[tuple[str, str, str]] = field(default_factory=list)
-
-    async def look(self) -> float | None:
-        async def scrape(pods: Any) -> Scrape:
-            found: list[Pod] = list(pods)
-            return self.world.scrape(found)
-
-        records = Records(self.api)
-        reconcile = Reconciler(
-            api=self.api, registry=Resolver(self.world), scrape=scrape, compare=nothing_joined, test=nothing_tested,
-            records=records,
-            applier=Applier(
-                self.api, "http://mlflow", records, nobody_sets, gates(self.api, self.world), self.observer, self.notice
-            ),
-            server_image="server:1", clock=lambda: self.world.now,
-        )  # fmt: skip
-        return await reconcile(NAMESPACE, NAME, self.memory)
-
-    def notice(self, namespace: str, name: str, event: Event) -> None:
-        self.notices.append((namespace, name, event.reason))
-
-    async def until(self, condition: Callable[[World], bool]) -> None:
-        for _ in range(100):
-            await self.look()
-            if condition(self.world):
-                return
-            self.world.step(0.5)
-        raise AssertionError(self.world.status["message"])
-
-    def told(self, reason: str) -> int:
-        return sum(event["reason"] == reason for event in self.world.store.of_kind("Event"))
-
-
-@dataclass
-class Resolver:
-    """The registry of a world."""
-
-    world: World
-
-    async def get(self, uri: str) -> ResolvedModel | Unresolved:
-        return self.world.resolve(uri)
-
-
-@pytest.fixture
-def bench() -> Bench:
-    world, invariants = installed()
-    return Bench(world, FailingApi(world, invariants))
-
-
-async def test_a_second_look_writes_nothing(bench: Bench) -> None:
-    await bench.look()
-    bench.api.written.clear()
-    await bench.look()
-    assert bench.api.written == []
-
-
-@pytest.mark.parametrize("kind", ["Service", "Deployment", "HTTPRoute"])
-async def test_a_deleted_child_comes_back(bench: Bench, kind: str) -> None:
-    await bench.look()
-    name = NAME if kind == "HTTPRoute" else f"{NAME}-{bench.world.revision('1')}"
-    bench.world.store.delete(kind, NAMESPACE, name)
-    await bench.look()
-    assert [child["metadata"]["name"] for child in bench.world.store.of_kind(kind)] == [name]
-
-
-async def test_a_hand_edit_of_the_route_is_repaired(bench: Bench) -> None:
-    await bench.look()
-    route = bench.world.store.of_kind("HTTPRoute")[0]
-    rule = route["spec"]["rules"][0]
-    changed = route["spec"] | {"rules": [rule | {"backendRefs": [rule["backendRefs"][0] | {"weight": 7}]}]}
-    bench.world.store.write(route | {"metadata": dict(route["metadata"]), "spec": changed})
-    await bench.look()
-    assert weights(bench.world) == {bench.world.revision("1"): 100}
+from tests.unit.controller.bench import (
+    Bench,
+    FailingApi,
+    Resolver,
+    gates,
+    no_counts,
+    nobody_sets,
+    nothing_joined,
+    nothing_tested,
+)
 
 
 async def test_a_lost_pod_template_is_made_again_from_what_runs(bench: Bench) -> None:
@@ -173,26 +64,6 @@ async def test_a_template_that_a_newer_operator_would_render_otherwise_starts_no
     assert bench.world.store.of_kind("Deployment") == before
 
 
-def gates(api: KubeApi, world: World) -> Gates:
-    return Gates(api, "http://mlflow", SimulatedHooks(world))
-
-
-async def nobody_sets(model: str, alias: str, version: str) -> Unresolved | None:
-    raise AssertionError("no alias is to be set")
-
-
-async def nothing_joined(comparison: str) -> Silent:
-    return Silent("there is no collector")
-
-
-async def nothing_tested(test: str, primary: Any) -> Silent:
-    return Silent("there is no collector")
-
-
-async def no_counts(pods: Any) -> Scrape:
-    return Scrape()
-
-
 async def test_facts_come_first_then_traffic_then_pods(bench: Bench) -> None:
     bench.world.push("2")
     await bench.until(lambda world: world.live.get(world.revision("2"), 0) == 20)
@@ -222,36 +93,6 @@ async def test_nothing_follows_a_status_that_was_not_stored(bench: Bench) -> Non
     with pytest.raises(UnavailableError):
         await bench.look()
     assert bench.api.written == [("apply", "RolloutRecord")]
-
-
-async def test_events_that_could_not_be_told_are_told_later_once(bench: Bench) -> None:
-    bench.world.push("2")
-    bench.api.failing["Event"] = UnavailableError("overloaded")
-    await bench.look()
-    assert bench.world.status["rollout"]
-    assert bench.told("RolloutStarted") == 0
-    bench.api.failing.clear()
-    assert bench.notices == []
-    await bench.look()
-    await bench.look()
-    assert bench.told("RolloutStarted") == 1
-    assert bench.notices == [(NAMESPACE, NAME, "RolloutStarted")]
-
-
-async def test_who_begins_notifies_nobody_again_of_what_was_told(bench: Bench) -> None:
-    bench.world.push("2")
-    await bench.look()
-    told = list(bench.notices)
-    bench.memory = Memory()
-    await bench.look()
-    assert bench.notices == told
-
-
-async def test_events_that_nobody_wants_are_dropped(bench: Bench) -> None:
-    bench.world.push("2")
-    bench.api.failing["Event"] = RefusedError("forbidden")
-    await bench.look()
-    assert bench.memory.untold == []
 
 
 async def test_only_the_wish_that_was_answered_is_taken_off(bench: Bench) -> None:

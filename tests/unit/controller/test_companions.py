@@ -13,7 +13,7 @@ from tests.simulation.invariants import replicas
 from tests.simulation.simulation import installed
 from tests.simulation.store import copy
 from tests.simulation.world import NAMESPACE, World
-from tests.unit.controller.test_apply import Bench, FailingApi
+from tests.unit.controller.bench import Bench, FailingApi
 
 AUTO = {"minReplicas": 2, "maxReplicas": 6}
 COMPANIONS = ("HorizontalPodAutoscaler", "PodDisruptionBudget")

@@ -12,9 +12,7 @@ from sluice.kube.errors import ConflictError
 from tests.simulation.invariants import weights
 from tests.simulation.store import copy
 from tests.simulation.world import NAME, NAMESPACE, World
-from tests.unit.controller.test_apply import Bench, FailingApi, bench
-
-__all__ = ["bench"]
+from tests.unit.controller.bench import Bench, FailingApi
 
 Edit = Callable[[dict[str, Any]], None]
 

@@ -13,7 +13,7 @@ from tests.simulation.simulation import installed
 from tests.simulation.store import copy
 from tests.simulation.stories import serves
 from tests.simulation.world import NAME, NAMESPACE, World
-from tests.unit.controller.test_apply import Bench, FailingApi
+from tests.unit.controller.bench import Bench, FailingApi
 from tests.unit.controller.test_companions import Reading
 
 POLICY = ("BackendTrafficPolicy", NAMESPACE, NAME)

@@ -110,11 +110,13 @@ class ABTestStrategy(SteppedStrategy):
         """Wait for a winner: of several the one that is better by most for sure."""
         if not situation.rivals:
             return super().prove(situation, rollout)
-        waits = [(one, outcome) for one in situation.challengers if (outcome := unproven(one))]
-        if len(waits) == len(situation.challengers):
-            said = (f"{variants.label(rollout_of(one))}: {outcome.message}" for one, outcome in waits)
-            return replace(waits[0][1], facts=situation.status, message="; ".join(said))
-        best = max((one for one in situation.challengers if unproven(one) is None), key=_least)
+        found = [(one, unproven(one)) for one in situation.challengers]
+        winners = [one for one, waits in found if waits is None]
+        if not winners:
+            waiting = [(one, waits) for one, waits in found if waits]
+            said = (f"{variants.label(rollout_of(one))}: {waits.message}" for one, waits in waiting)
+            return replace(waiting[0][1], facts=situation.status, message="; ".join(said))
+        best = max(winners, key=_least)
         chosen = crowned(situation, rollout_of(best).revision.name)
         if _only_tells(situation.spec):
             return winner(chosen, rollout_of(chosen))
