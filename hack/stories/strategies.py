@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hack.stories.teller import BETTER, FAILING, FIRST, NAME, NAMESPACE, STICKY, VARIANT, Teller
+from hack.stories.teller import BETTER, FAILING, FIRST, NAME, NAMESPACE, SLOW, STICKY, VARIANT, Teller
 from hack.users import METRIC
 
 
@@ -79,10 +79,10 @@ def ab_test(tell: Teller) -> None:
         tell.plugin("promote", NAME)
         tell.serves(BETTER)
         tell.moment("Done.")
-    with tell.users({FIRST: 0.6, BETTER: 0.6}):
+    with tell.users({BETTER: 0.6, SLOW: 0.6}):
         tell.apply(traffic=STICKY, strategy={"abTest": wants | {"minDuration": "5s", "maxDuration": "30s"}},
                    analysis=errors, scaleDownDelaySeconds=0)  # fmt: skip
-        tell.alias(FIRST)
+        tell.alias(SLOW)
         tell.until(lambda s: s.get("verdict") == "NoWinner", "nobody wins")
         tell.moment("Another test, and no winner: what has served goes on serving, and nothing is wrong.")
 
@@ -129,10 +129,10 @@ def sticky_canary(tell: Teller) -> None:
 
 def gates(tell: Teller) -> None:
     """Questions that a version has to answer before it gets traffic."""
-    tell.story("Gates: a version that fails on the rows it was judged by")
+    tell.story("Gates: a version that is wrong too often on the rows it was judged by")
     wants = {"signature": {}, "goldenSet": {"minAccuracy": 0.9, "notWorseThanStable": {"marginAbsolute": 0.02}}}
-    tell.begin(gates=wants)
-    tell.alias(FAILING)
+    tell.begin(BETTER, gates=wants)
+    tell.alias(FIRST)
     tell.until(lambda s: s.get("verdict") == "Failed", "it does not pass")
     tell.moment("It was asked before any user was.")
 
@@ -145,6 +145,6 @@ def without_gateway(tell: Teller) -> None:
     tell.alias(BETTER)
     tell.says("until somebody promotes")
     tell.moment("A plain Service leads to all pods: one in five is new.")
-    tell.apply(traffic=None, replicas=4, strategy={"shadow": {}})
-    tell.until(lambda s: s.get("observedGeneration") == 2, "it is read")
-    tell.moment("What can't be done there is refused, with the way out.")
+    wants = '{"spec":{"strategy":{"canary":null,"shadow":{}}}}'
+    patch = f"kubectl patch md {NAME} -n {NAMESPACE} --type=merge -p '{wants}'"
+    tell.moment("What can't be done there is refused, with the way out.", patch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from hack.users import HEADER, Users
 NAMESPACE, NAME, ALIAS, VARIANT = "shop", "penguins", "stories", "storiesvariant"
 PATIENCE_SECONDS = 120.0
 WIDTH = "112"
-FIRST, BETTER, FAILING, BROKEN = 1, 2, 3, 4
+FIRST, BETTER, FAILING, BROKEN, SLOW = 1, 2, 3, 4, 5
 STEPS: list[dict[str, Any]] = [
     {"setWeight": 10},
     {"analysis": {"marginAbsolute": 0.03}},
@@ -61,7 +62,7 @@ class Teller:
         given = commands or (f"kubectl get md -n {NAMESPACE}", f"kubectl sluice status {NAME} -n {NAMESPACE}")
         lines = [f"{title}\n", "```console"]
         for command in given:
-            done = self.shell.attempt(*command.split())
+            done = self.shell.attempt(*shlex.split(command))
             lines += [f"$ {command}", *(line.rstrip() for line in (done.stdout + done.stderr).splitlines())]
         self.written.append("\n".join([*lines, "```\n"]))
 
