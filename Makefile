@@ -91,7 +91,7 @@ test: lint typecheck  ## Everything, on a cluster of its own
 	$(call ON_STACK)
 
 .PHONY: schedules
-schedules: venv  ## Run 10,000 random schedules of faults in simulation (some of each kind; about two hours on 2 cores)
+schedules: venv  ## Run 10,000 random schedules of faults in simulation (some of each kind; about half an hour on 2 cores)
 	$(RUN)/python -m benchmarks.schedules --count 10000 --record
 
 .PHONY: bench

@@ -23,7 +23,7 @@ def test_what_others_change_is_put_back_and_told(subject: Subject, traffic: Traf
     route = json.dumps([{"op": "add", "path": "/spec/hostnames", "value": ["only.example"]}])
     weights = json.dumps([{"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 7}])
     edits: list[tuple[tuple[str, ...], str]] = [
-        (("patch", "httproute", subject.name, "--type=json", "--patch", weights), "backendRefs[0].weight 7 -> 100"),
+        (("patch", "httproute", subject.name, "--type=json", "--patch", weights), "backendRefs[0].weight 7 -> 999994"),
         (("patch", "httproute", subject.name, "--type=json", "--patch", route), "spec.hostnames removed"),
         (("scale", "deployment", name, "--replicas=3"), "spec.replicas 3 -> 1"),
         (("set", "image", f"deployment/{name}", "server=localhost/nobody:none"), "image localhost/nobody:none ->"),
