@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.traffic.slots import WHOLE
 from sluice_training.data import request_rows
 
 from benchmarks.fault_actions import BAD, FAULTS, GOOD, Fault, Life, Stage
@@ -210,7 +211,7 @@ def settle(life: Life, record: Record) -> None:
     shares = [backend["weight"] for backend in backends]
     if not all(backend["name"].startswith(subject.name) for backend in backends) or not any(shares):
         record.broken.append(f"the route leads elsewhere: {backends}")
-    if sum(shares) not in (100, 1_000_000):
+    if sum(shares) != WHOLE:
         record.broken.append(f"the route's weights sum to {sum(shares)}")
 
 
