@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,19 +33,26 @@ def read(route: Mapping[str, Any]) -> RouteState:
 def read_slots(route: Mapping[str, Any]) -> tuple[Slot, ...]:
     """Return the backends of the first rule in their order; what is no revision's Service is `service/NAME`.
 
-    A place that is vacant has a share of 0, whoever fills it.
+    A place that is vacant has a share of 0, whoever fills it: its weight is its neighbour's (`slots.written`).
     """
     name = str(_dict(route.get("metadata")).get("name", "")).partition(".")[0]  # all but the general one have a suffix
     rules = [_dict(rule) for rule in _list(_dict(route.get("spec")).get("rules"))]
     backends = [ref for ref in _list(rules[0].get("backendRefs") if rules else None) if isinstance(ref, dict)]
     standing = [(str(backend.get("name", "")), _weight(backend)) for backend in backends]
-    total, most = sum(weight for _, weight in standing), dict(sorted(standing, key=lambda one: one[1]))
-    slots = []
-    for service, weight in standing:
-        vacant = weight == VACANT < most[service]  # as it is written, whatever has become of the other weights
-        share = max(1, round(WHOLE * weight / total)) if weight and not vacant else 0
-        slots.append(Slot(revision_of(name, service) or f"{FOREIGN}{service}", share))
-    return tuple(slots)
+    total = sum(weight for _, weight in standing)
+    shares = [max(1, round(WHOLE * weight / total)) if weight else 0 for _, weight in standing]
+    for index, host in _vacant(standing):
+        shares[host], shares[index] = shares[host] + shares[index], 0
+    whose = (revision_of(name, service) or f"{FOREIGN}{service}" for service, _ in standing)
+    return tuple(Slot(revision, share) for revision, share in zip(whose, shares, strict=True))
+
+
+def _vacant(standing: Sequence[tuple[str, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the vacant places, known by their weight whatever has become of the others, each with its neighbour."""
+    for index, (service, weight) in enumerate(standing):
+        hosts = [one for one, (other, most) in enumerate(standing) if other == service and most > VACANT]
+        if weight == VACANT and hosts:
+            yield index, max((one for one in hosts if one < index), default=hosts[0])
 
 
 def tells(route: Mapping[str, Any], header: str) -> bool:

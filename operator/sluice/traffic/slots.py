@@ -28,6 +28,7 @@ VACANT = 3  # of somebody else, in a place that is nobody's
 PLACES = 3  # stable, a candidate, and who was stable before
 FOREIGN = "service/"
 MOST_BACKENDS = 16  # of a rule of the Gateway API
+POOR = VACANT * MOST_BACKENDS  # who has no more could not give all vacant places their share
 
 # How long after the gateway has taken a route its proxies are given to learn of it.
 SETTLING = timedelta(seconds=2)
@@ -185,7 +186,7 @@ def written(slots: Sequence[Slot]) -> tuple[Slot, ...]:
     Each has the end (or the beginning) of the part of a neighbour, so that the same requests go to the same revision.
     """
     filled = dict(enumerate(slots))
-    rich = [index for index, slot in filled.items() if slot.share > VACANT * MOST_BACKENDS]
+    rich = [index for index, slot in filled.items() if slot.share > POOR]
     for index in range(max(len(slots), PLACES)):
         if index not in filled or not filled[index].share:
             host = max((one for one in rich if one < index), default=rich[0])
@@ -232,7 +233,8 @@ def _step(
     carriers = known | takers | {index for index in there if not slots[index].parked}
     if not carriers:
         return None
-    return _whole(slots, max(sorted(carriers), key=lambda index: _fitness(index, slots[index], known, control)))
+    fit = sorted(carriers, key=lambda index: (_fitness(index, slots[index], known, control), -index), reverse=True)
+    return _whole(slots, fit)
 
 
 def _successors(
@@ -268,8 +270,14 @@ def _without(revisions: Collection[str], others: Collection[str]) -> Iterator[st
     return (revision for revision in revisions if revision not in others)
 
 
-def _whole(slots: Mapping[int, Slot], carrier: int) -> tuple[Slot, ...]:
-    """Hold empty places, and give the carrier what is missing to the whole."""
-    missing = WHOLE - sum(slot.share for slot in slots.values())
-    filled = {**slots, carrier: Slot(slots[carrier].revision, slots[carrier].share + missing)}
-    return tuple(filled.get(index, Slot(slots[carrier].revision, 0)) for index in range(max(slots) + 1))
+def _whole(slots: Mapping[int, Slot], carriers: Sequence[int]) -> tuple[Slot, ...]:
+    """Hold empty places, and give the first carrier what is missing to the whole.
+
+    What is too much is taken from the first who has it, and from the next ones what he has not.
+    """
+    filled, missing = dict(slots), WHOLE - sum(slot.share for slot in slots.values())
+    for index in carriers:
+        slot = filled[index]
+        share = max(slot.share + missing, min(slot.share, POOR + 1))
+        filled[index], missing = Slot(slot.revision, share), missing - share + slot.share
+    return tuple(filled.get(index, Slot(slots[carriers[0]].revision, 0)) for index in range(max(slots) + 1))

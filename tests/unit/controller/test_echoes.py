@@ -11,7 +11,7 @@ from sluice.kube.api import MODEL_DEPLOYMENTS, SERVICES
 from tests.simulation.controller import SimulatedApi
 from tests.simulation.invariants import Invariants
 from tests.simulation.simulation import installed
-from tests.simulation.world import NAME, NAMESPACE
+from tests.simulation.world import NAME, NAMESPACE, World
 
 
 def sent(kind: str = "Deployment", version: str | None = None) -> dict[str, Any]:
@@ -58,8 +58,13 @@ def test_what_never_comes_back_is_forgotten() -> None:
     assert echoes.is_echo({"resourceVersion": "1"})
 
 
-async def test_every_apply_is_noted_and_everything_passed_on() -> None:
-    world, _ = installed()
+@pytest.fixture
+def world() -> World:
+    """Made outside of the loop that an async test runs in: it needs one of its own."""
+    return installed()[0]
+
+
+async def test_every_apply_is_noted_and_everything_passed_on(world: World) -> None:
     echoes = Echoes()
     api = Noted(SimulatedApi(world, Invariants()), echoes)
     md = await api.get(MODEL_DEPLOYMENTS, NAMESPACE, NAME)

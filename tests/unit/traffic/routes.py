@@ -23,8 +23,8 @@ json_values = st.recursive(
 )
 
 
-def render(split: dict[str, int], traffic: Traffic = TRAFFIC) -> dict[str, Any]:
-    return gateway_api.render(name="birds", namespace="zoo", owner=OWNER, traffic=traffic, split=split)
+def render(split: dict[str, int], traffic: Traffic = TRAFFIC, live: dict[str, Any] | None = None) -> dict[str, Any]:
+    return gateway_api.render(name="birds", namespace="zoo", owner=OWNER, traffic=traffic, split=split, live=live)
 
 
 def differing(desired: dict[str, Any], live: dict[str, Any]) -> list[str]:

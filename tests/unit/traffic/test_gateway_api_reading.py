@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sluice.traffic import gateway_api
+from sluice.traffic.slots import Slot, written
 
-from tests.unit.traffic.routes import TRAFFIC, differing, json_values, render
+from tests.unit.traffic.routes import TRAFFIC, backends_of, differing, json_values, render
 
 
 def answered(
@@ -86,6 +87,11 @@ def edited(*backends: object) -> dict[str, Any]:
         ([{"name": "birds-a", "weight": 999}, {"name": "birds-b", "weight": 1}], {"a": 100, "b": 1}),
         ([{"name": "birds-a", "weight": 50}, {"name": "birds-a", "weight": 50}], {"a": 100}),
         ([{"name": "birds-a", "weight": 97}, {"name": "birds-b", "weight": 3}], {"a": 97, "b": 3}),
+        ([{"name": "birds-a", "weight": 5}, {"name": "birds-a", "weight": 3}], {"a": 100}),
+        (
+            [{"name": "birds-a", "weight": 7}, {"name": "birds-b", "weight": 3}, {"name": "birds-a", "weight": 3}],
+            {"a": 77, "b": 23},
+        ),
         ([{"name": "mine", "weight": 100}], {"service/mine": 100}),
         ([{"name": "birds-a", "weight": "half"}, {"weight": True}, None, 7], {}),
         ([{"name": "birds-a", "weight": 0}], {}),
@@ -100,6 +106,26 @@ def test_a_vacant_place_is_known_for_one_whatever_becomes_of_the_weights() -> No
     route = render({"a": 100})
     route["spec"]["rules"][0]["backendRefs"][0]["weight"] = 40
     assert [slot.share > 0 for slot in gateway_api.read_slots(route)] == [True, False, False]
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.integers(1, 8), min_size=1), st.lists(st.integers(0, 4), max_size=2))
+def test_a_route_is_read_as_it_was_meant(parts: dict[str, int], vacant: list[int]) -> None:
+    whole = sum(parts.values())
+    meant = [Slot(one, 1_000_000 * part // whole) for one, part in parts.items()]
+    meant[0] = Slot(meant[0].revision, 1_000_000 - sum(slot.share for slot in meant[1:]))
+    for index in vacant:
+        meant.insert(index, Slot(meant[0].revision, 0))
+    stands = [{"name": f"birds-{slot.revision}", "weight": slot.share} for slot in written(meant)]
+    found = gateway_api.read_slots(edited(*stands))
+    assert [slot for slot in found if slot.share] == [slot for slot in meant if slot.share]
+
+
+def test_a_route_with_vacant_places_stays_as_it_is_until_it_has_settled() -> None:
+    shares = [("a", 159_994), ("a", 3), ("a", 3), ("b", 840_000)]
+    live = edited(*({"name": f"birds-{one}", "weight": weight} for one, weight in shares))
+    first = render({"c": 100}, live=live)
+    assert backends_of(first)[1] == ("birds-c", 1)
+    assert backends_of(render({"c": 100}, live=first)) == backends_of(first)
 
 
 def paths(value: object, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

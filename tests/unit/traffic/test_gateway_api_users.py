@@ -67,6 +67,21 @@ def test_the_way_into_a_test_keeps_what_is_there() -> None:
     assert sum(weight for name, weight in backends if name == "birds-b") < 10
 
 
+@pytest.mark.parametrize("name", ["zoo/birds-2", "zoo/birds-8", "zoo/birds-16"])
+def test_the_way_into_a_test_from_a_canary_that_has_just_been_given_up(name: str) -> None:
+    live = render({"a": 100}, STICKY)
+    (backend, *_) = live["spec"]["rules"][0]["backendRefs"]
+    stands = [("birds-b", 2), ("birds-a", 999_994), ("birds-b", 2), ("birds-a", 2)]
+    live["spec"]["rules"][0]["backendRefs"] = [backend | {"name": one, "weight": weight} for one, weight in stands]
+    trial = gateway_api.Trial(name, control="a", challengers=(gateway_api.Challenger("c", 20),))
+    route = gateway_api.render(
+        name="birds", namespace="zoo", owner=OWNER, traffic=STICKY, split={"a": 80, "c": 20}, live=live, trial=trial
+    )
+    weights = [weight for _, weight in backends_of(route)]
+    assert sum(weights) == 1_000_000
+    assert min(weights) > 0, "who is leaving has nothing to give to those who come"
+
+
 @pytest.mark.parametrize("split", [{"a": 40, "b": 60}, {"b": 100}, {"c": 100}, {"a": 90, "c": 10}])
 def test_a_split_that_is_none_of_the_test_is_a_split_like_any(split: dict[str, int]) -> None:
     assert backends_of(tried(split)) == backends_of(render(split, STICKY))
