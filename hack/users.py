@@ -40,6 +40,7 @@ class Users:
         rate: new users each second.
         converts: the share that converts, by model version.
         loyal: how many come again all the time.
+        cookie: in which they say who they are; in a header where there is none.
     """
 
     url: str
@@ -47,6 +48,7 @@ class Users:
     rate: float
     converts: Mapping[str, float]
     loyal: int = 12
+    cookie: str | None = None
     visits: list[Visit] = field(default_factory=list)
     told: list[int] = field(default_factory=list)  # statuses of feedback
 
@@ -99,10 +101,13 @@ class Users:
             await asyncio.sleep(1)
             await self._ask(session, user)
 
+    def _id(self, user: str) -> dict[str, str]:
+        return {"cookie": f"{self.cookie}={user}"} if self.cookie else {HEADER: user}
+
     async def _ask(self, session: aiohttp.ClientSession, user: str) -> tuple[str, str]:
         """Return the version that has answered, and the request's id."""
         try:
-            async with session.post(f"{self.url}/invocations", json=next(self._rows), headers={HEADER: user}) as answer:
+            async with session.post(f"{self.url}/invocations", json=next(self._rows), headers=self._id(user)) as answer:
                 await answer.read()
                 version, status = answer.headers.get(VERSION, ""), answer.status
                 request = answer.headers.get("x-request-id", "")
@@ -116,7 +121,7 @@ class Users:
         body = {"outcomes": [{"metric": METRIC, "value": 1.0, "request": request}]}
         for _ in range(5):
             try:
-                async with session.post(f"{self.url}/feedback", json=body, headers={HEADER: user}) as answer:
+                async with session.post(f"{self.url}/feedback", json=body, headers=self._id(user)) as answer:
                     self.told.append(answer.status)
                     if answer.status != UNHEARD:
                         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from sluice_training.data import request_rows
@@ -23,16 +22,16 @@ STEPS = [
 
 
 @pytest.fixture
-def users(subject: Subject) -> Callable[[], Users]:
+def users(subject: Subject) -> Callable[..., Users]:
     """Users who come to the ModelDeployment; some of them again all the time."""
     rows, url = request_rows(), f"{subject.stack.gateway_url}/{subject.namespace}"
-    return lambda: Users(url, rows, 8, {}, loyal=24)
+    return lambda **how: Users(url, rows, 8, {}, loyal=24, **how)
 
 
-def install(subject: Subject, **more: Any) -> None:
+def install(subject: Subject, **sticky: str) -> None:
     gateway = {"name": "public", "namespace": "gateways"}
-    traffic = {"gateway": gateway, "pathPrefix": f"/{subject.namespace}", "sticky": {"header": HEADER}}
-    subject.install(FIRST, traffic=traffic, strategy={"canary": {"steps": STEPS}}, replicas=2, **more)
+    traffic = {"gateway": gateway, "pathPrefix": f"/{subject.namespace}", "sticky": sticky or {"header": HEADER}}
+    subject.install(FIRST, traffic=traffic, strategy={"canary": {"steps": STEPS}}, replicas=2)
 
 
 def journeys(coming: Users, since: float = 0.0) -> dict[str, list[str]]:
@@ -45,9 +44,12 @@ def journeys(coming: Users, since: float = 0.0) -> dict[str, list[str]]:
     return found
 
 
-def test_a_good_version_is_promoted_and_nobody_goes_back(subject: Subject, users: Callable[[], Users]) -> None:
-    install(subject)
-    with users() as coming:
+@pytest.mark.parametrize("sticky", [{"header": HEADER}, {"cookie": "shopper"}], ids=["header", "cookie"])
+def test_a_good_version_is_promoted_and_nobody_goes_back(
+    subject: Subject, users: Callable[..., Users], sticky: dict[str, str]
+) -> None:
+    install(subject, **sticky)
+    with users(cookie=sticky.get("cookie")) as coming:
         subject.alias_to(BETTER)
         subject.until(lambda s: weight(s) == 50, "half of the users have version 2")
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
@@ -59,10 +61,11 @@ def test_a_good_version_is_promoted_and_nobody_goes_back(subject: Subject, users
     assert any("users" in message for message in messages)
     records = subject.get("rolloutrecords")
     (record,) = (one for one in records if one["spec"]["candidate"]["modelVersion"] == str(BETTER))
-    assert record["spec"]["unit"] == f"users by header {HEADER}"
+    ((kind, name),) = sticky.items()
+    assert record["spec"]["unit"] == f"users by {kind} {name}"
 
 
-def test_a_version_that_fails_users_is_rolled_back(subject: Subject, users: Callable[[], Users]) -> None:
+def test_a_version_that_fails_users_is_rolled_back(subject: Subject, users: Callable[..., Users]) -> None:
     install(subject)
     with users() as coming:
         subject.alias_to(FAILING)
