@@ -78,9 +78,9 @@ def test_each_user_has_one_of_three_versions_and_the_best_one_wins(subject: Subj
         assert under_test(status)["unit"] == f"users by header {HEADER}"
         since = time.monotonic()
         subject.until(lambda s: min(counted(s, "candidate"), counted(s, "large")) >= 20, "more users count")
+        versions = {str(FIRST), str(BETTER), str(SLOW)}
+        subject.until(lambda _: {one.version for one in coming.visits if one.at > since} >= versions, "they meet all")
         assert coming.flipped(since, time.monotonic()) == {}
-        met = {visit.version for visit in coming.visits if visit.at > since}
-        assert met == {str(FIRST), str(BETTER), str(SLOW)}
         subject.until(lambda s: stable(s) == SLOW and is_true(s, "Ready"), "the variant has won")
     assert coming.failed == []
     messages = [message for reason, message in subject.events() if reason == "StepCompleted"]
