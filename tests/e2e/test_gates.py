@@ -42,11 +42,19 @@ class Hook(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(("", {PORT}), Hook).serve_forever()
 """
-# Asks the candidate itself, by what the Job is told.
+# Asks the candidate itself, by what the Job is told; nodes learn of its Service a moment after its pods are ready.
 FAIR = """
-import json, os, urllib.request
-with urllib.request.urlopen(os.environ["SLUICE_CANDIDATE_URL"] + "/readyz", timeout=10) as answer:
-    assert answer.headers["x-sluice-revision"] == os.environ["SLUICE_REVISION"]
+import os, time, urllib.request
+for attempt in range(60):
+    try:
+        with urllib.request.urlopen(os.environ["SLUICE_CANDIDATE_URL"] + "/readyz", timeout=10) as answer:
+            assert answer.headers["x-sluice-revision"] == os.environ["SLUICE_REVISION"]
+        break
+    except OSError as error:
+        print(error, flush=True)
+        time.sleep(0.5)
+else:
+    raise SystemExit("nobody answers")
 """
 
 

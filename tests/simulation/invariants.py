@@ -122,8 +122,8 @@ class Invariants:
         total = rollout.evidence.total
         candidate = answered(arms[0]) - count.candidate
         assert total.candidate_requests <= candidate, f"counted {total} of {candidate} candidate requests"
-        if count.stable is None and total.stable_requests:  # a hand edit gives the candidate users before its time
-            count.stable = answered(arms[1]) - total.stable_requests
+        if count.stable is None and total.stable_requests:
+            count.exact = False  # a hand edit gave the candidate users before its time, for a while
         late = world.time < world.lagging_until  # who is ready is not known yet, and read once it is
         count.behind = count.behind or (late and count.stable is None)
         if count.exact and complete and not late and count.stable is not None:
