@@ -58,6 +58,8 @@ def test_an_example_rolls_a_version_out(
     subject.alias_to(FIRST)
     subject.stack.shell.apply(json.dumps(example))
     subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
+    if through_gateway:
+        subject.reached()
     load = traffic if through_gateway else inside
     with users() if "sticky" in example["spec"].get("traffic", {}) else load(40) as clients:
         subject.stack.move_alias(further, SLOW)  # which nobody likes

@@ -13,7 +13,7 @@ from hack.load import Answer, Load
 from tests.e2e.faults import failed
 from tests.e2e.subject import Status, Subject, condition, is_true, rejected, stable
 
-# Its clusters leave the gateway in the outage and come back, for which they wait while others' come (design/places).
+# Its clusters leave the gateway in the outage; it may hold them up when others' come too (design/places).
 pytestmark = pytest.mark.alone
 
 FIRST, BETTER = 1, 2
