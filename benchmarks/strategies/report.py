@@ -83,8 +83,9 @@ OWN_OUTCOMES = (
 STICKING = (
     "A rollout of its own, of the good version with `traffic.sticky`, which stays at one weight. Meanwhile a pod of "
     "each version is deleted, and the operator restarted. Beside the error is the standard deviation of the share, "
-    "were each user drawn by himself. A canary's share falls to what its ready pods can "
-    "carry, so that some of its users go back while a pod is replaced; an A/B test keeps them. Who went back is counted from the rollout's begin, while the share grew, too."
+    "were each user drawn by himself. A canary's share falls to what its ready pods can carry, so that some of its "
+    "users go back while a pod is replaced; an A/B test keeps them. Who went back is counted from the rollout's "
+    "begin, while the share grew, too."
 )
 LEVELS = (
     "Grades follow from the figures by these rules. Against a largest value: none up to a twentieth of it, low up to a "
