@@ -26,9 +26,10 @@ def ab_test(**wants: Any) -> dict[str, Any]:
     return {"abTest": {"primary": primary, "minUnits": 60, "minDuration": "20s", "maxDuration": "1h"} | wants}
 
 
-def install(subject: Subject, **more: Any) -> None:
+def install(subject: Subject, *, sticky: bool = True, **more: Any) -> None:
     gateway = {"name": "public", "namespace": "gateways"}
-    traffic = {"gateway": gateway, "pathPrefix": f"/{subject.namespace}", "sticky": {"header": HEADER}}
+    traffic: dict[str, Any] = {"gateway": gateway, "pathPrefix": f"/{subject.namespace}"}
+    traffic |= {"sticky": {"header": HEADER}} if sticky else {}
     subject.install(FIRST, **({"traffic": traffic, "analysis": ERRORS, "replicas": 2} | more))
 
 
@@ -126,3 +127,16 @@ def test_without_a_winner_the_old_version_stays_and_nothing_is_wrong(subject: Su
     assert condition(status, "Degraded")["status"] == "False"
     assert stable(status) == FIRST
     assert coming.failed == []
+
+
+def test_where_nobody_says_who_he_is_requests_are_tested(subject: Subject, users: Coming) -> None:
+    install(subject, strategy=ab_test(), sticky=False)
+    with users({str(FIRST): 0.1, str(BETTER): 0.9}) as coming:
+        subject.alias_to(BETTER)
+        status = subject.until(goes_on, "requests of both versions count")
+        assert under_test(status)["unit"] == "requests"
+        subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 has won")
+    assert coming.failed == []
+    records = subject.get("rolloutrecords")
+    (record,) = (one for one in records if one["spec"]["candidate"]["modelVersion"] == str(BETTER))
+    assert record["spec"]["unit"] == "requests"
