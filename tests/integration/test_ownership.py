@@ -76,7 +76,7 @@ def test_a_weight(server: Any, namespace: str) -> None:
     rule = live["spec"]["rules"][0]
     rule["backendRefs"][1]["weight"] = 70
     live = edit(server, path, {"spec": {"rules": [rule], "hostnames": ["only.example"]}})
-    assert told(manifest, live) == ["somebody: spec.rules[0].backendRefs[1].weight 70 -> 20"]
+    assert told(manifest, live) == ["somebody: spec.rules[0].backendRefs[1].weight 70 -> 199997"]
     stored = apply(server, path, manifest)
     assert gateway_api.additions(manifest, stored) == ("hostnames",)
     assert told(manifest, stored) == []
