@@ -7,6 +7,8 @@ import time
 from hack.stories.teller import BETTER, FAILING, FIRST, NAME, NAMESPACE, SLOW, STICKY, VARIANT, Teller
 from hack.users import METRIC
 
+ERRORS = {"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.05}}]}
+
 
 def blue_green(tell: Teller) -> None:
     """A switch, with a look at it before."""
@@ -67,8 +69,7 @@ def ab_test(tell: Teller) -> None:
     tell.story("A/B test: what users do decides")
     primary = {"metric": METRIC, "window": "5s"}
     wants = {"primary": primary, "minUnits": 60, "minDuration": "20s", "maxDuration": "1h", "onWinner": "Hold"}
-    errors = {"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.05}}]}
-    tell.begin(traffic=STICKY, strategy={"abTest": wants}, analysis=errors)
+    tell.begin(traffic=STICKY, strategy={"abTest": wants}, analysis=ERRORS)
     with tell.users({FIRST: 0.1, BETTER: 0.6}):
         tell.alias(BETTER)
         tell.until(lambda s: s.get("rollout", {}).get("weight") == 50, "the test begins")
@@ -81,7 +82,7 @@ def ab_test(tell: Teller) -> None:
         tell.moment("Done.")
     with tell.users({BETTER: 0.6, SLOW: 0.6}):
         tell.apply(traffic=STICKY, strategy={"abTest": wants | {"minDuration": "5s", "maxDuration": "30s"}},
-                   analysis=errors, scaleDownDelaySeconds=0)  # fmt: skip
+                   analysis=ERRORS, scaleDownDelaySeconds=0)  # fmt: skip
         tell.alias(SLOW)
         tell.until(lambda s: s.get("verdict") == "NoWinner", "nobody wins")
         tell.moment("Another test, and no winner: what has served goes on serving, and nothing is wrong.")
@@ -96,8 +97,7 @@ def variants(tell: Teller) -> None:
         "weight": 30, "variants": [variant], "primary": {"metric": METRIC, "window": "5s"}, "minUnits": 60,
         "minDuration": "60s", "maxDuration": "1h", "onWinner": "Notify",
     }  # fmt: skip
-    errors = {"metrics": [{"name": "errors", "errorRate": {"marginAbsolute": 0.05}}]}
-    tell.begin(traffic=STICKY, strategy={"abTest": wants}, analysis=errors, scaleDownDelaySeconds=0)
+    tell.begin(traffic=STICKY, strategy={"abTest": wants}, analysis=ERRORS, scaleDownDelaySeconds=0)
     with tell.users({FIRST: 0.1, BETTER: 0.6, FAILING: 0.2}):
         tell.alias(FAILING, VARIANT)
         tell.alias(BETTER)

@@ -1,4 +1,4 @@
-"""The operator may die at any moment."""
+"""The operator keeps its word, and may die at any moment."""
 
 from __future__ import annotations
 
@@ -33,3 +33,10 @@ def test_killing_the_operator_again_and_again_loses_nothing(subject: Subject, tr
         subject.until(lambda s: stable(s) == BETTER and is_true(s, "Ready"), "version 2 is promoted")
     assert [answer for answer in load.answers if answer.failed] == []
     assert [reason for reason, _ in subject.events()].count("Promoted") == 2
+
+
+def test_who_is_ready_is_reached_through_the_gateway(subject: Subject) -> None:
+    subject.alias_to(FIRST)
+    subject.apply()
+    subject.until(lambda s: stable(s) == FIRST and is_true(s, "Ready"), "version 1 serves")
+    assert subject.answers(), "nobody else's clusters are in the way here"

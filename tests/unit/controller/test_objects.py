@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.simulation.invariants import weights
-from tests.simulation.world import NAME, NAMESPACE
 from tests.unit.controller.bench import Bench
 
 
@@ -14,15 +11,6 @@ async def test_a_second_look_writes_nothing(bench: Bench) -> None:
     bench.api.written.clear()
     await bench.look()
     assert bench.api.written == []
-
-
-@pytest.mark.parametrize("kind", ["Service", "Deployment", "HTTPRoute"])
-async def test_a_deleted_child_comes_back(bench: Bench, kind: str) -> None:
-    await bench.look()
-    name = NAME if kind == "HTTPRoute" else f"{NAME}-{bench.world.revision('1')}"
-    bench.world.store.delete(kind, NAMESPACE, name)
-    await bench.look()
-    assert [child["metadata"]["name"] for child in bench.world.store.of_kind(kind)] == [name]
 
 
 async def test_a_hand_edit_of_the_route_is_repaired(bench: Bench) -> None:

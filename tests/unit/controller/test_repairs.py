@@ -109,6 +109,7 @@ async def test_what_was_deleted_is_made_again_and_told(bench: Bench, kind: str) 
     name = NAME if kind == "HTTPRoute" else f"{NAME}-{bench.world.revision('1')}"
     bench.world.store.delete(kind, NAMESPACE, name)
     await bench.look()
+    assert [one["metadata"]["name"] for one in bench.world.store.of_kind(kind)] == [name]
     assert told(bench.world) == [f"{kind} {name} was deleted, or had lost its labels: made again"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -196,6 +196,12 @@ class Moment:
     @property
     def outcome(self) -> Outcome:
         return choose(self.situation)[1]
+
+    def expect(self, reason: str, words: Iterable[str]) -> None:
+        """Assert what the decision is for, and what its message says."""
+        outcome = self.outcome
+        assert outcome.reason == reason, outcome.message
+        assert [word for word in words if word not in outcome.message] == [], outcome.message
 
     @property
     def plan(self) -> Plan:

@@ -70,6 +70,4 @@ RULES = [
 
 @pytest.mark.parametrize(("what", "moment", "reason", "words"), RULES, ids=[case[0] for case in RULES])
 def test_each_moment_has_its_reason_and_its_words(what: str, moment: Moment, reason: str, words: list[str]) -> None:
-    outcome = moment.outcome
-    assert outcome.reason == reason, outcome.message
-    assert all(word in outcome.message for word in words), outcome.message
+    moment.expect(reason, words)

@@ -57,8 +57,7 @@ RULES = [
 
 @pytest.mark.parametrize(("what", "moment", "reason", "words"), RULES, ids=[case[0] for case in RULES])
 def test_each_moment_has_its_reason_and_its_words(what: str, moment: Moment, reason: str, words: list[str]) -> None:
-    assert moment.outcome.reason == reason
-    assert [word for word in words if word not in moment.outcome.message] == []
+    moment.expect(reason, words)
 
 
 # the moment, the pods of the old version and of the new one

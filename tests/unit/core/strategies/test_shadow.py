@@ -84,9 +84,7 @@ RULES = [
 
 @pytest.mark.parametrize(("what", "moment", "reason", "words"), RULES, ids=[case[0] for case in RULES])
 def test_each_moment_has_its_reason_and_its_words(what: str, moment: Moment, reason: str, words: list[str]) -> None:
-    outcome = moment.outcome
-    assert outcome.reason == reason, outcome.message
-    assert all(word in outcome.message for word in words), outcome.message
+    moment.expect(reason, words)
 
 
 def test_copies_go_to_ready_pods_without_traffic_and_to_nobody_else() -> None:
